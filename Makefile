@@ -86,7 +86,7 @@ packages-check:
 
 # ---- generated files: the page's protocol module, the schema, the reference ------------------------------------
 
-$(BUILD)/generate: $(call objs,protocol/gen/generate.c) $(call lib,protocol) $(call lib,base)
+$(BUILD)/generate: $(call objs,$(wildcard protocol/gen/*.c)) $(call lib,protocol) $(call lib,base)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_protocol)
 
 ## make generate   writes web-demo/protocol.js, docs/protocol.schema.json and docs/protocol.md from messages.def

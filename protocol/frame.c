@@ -14,22 +14,19 @@ enum {
     AT_LENGTH = 20,
 };
 
-static void put(uint8_t *out, uint64_t value, int bytes)
-{
+static void put(uint8_t *out, uint64_t value, int bytes) {
     for (int i = 0; i < bytes; i++)
         out[i] = (uint8_t)(value >> (8 * i));
 }
 
-static uint64_t get(const uint8_t *in, int bytes)
-{
+static uint64_t get(const uint8_t *in, int bytes) {
     uint64_t value = 0;
     for (int i = 0; i < bytes; i++)
         value |= (uint64_t)in[i] << (8 * i);
     return value;
 }
 
-unsigned vv_kind_codecs(unsigned kind)
-{
+unsigned vv_kind_codecs(unsigned kind) {
     switch (kind) {
     case VV_KIND_USER_AUDIO:
     case VV_KIND_AVATAR_AUDIO:
@@ -46,8 +43,7 @@ unsigned vv_kind_codecs(unsigned kind)
     }
 }
 
-void vv_frame_write(const VvFrameHeader *header, uint8_t out[VV_FRAME_HEADER_SIZE])
-{
+void vv_frame_write(const VvFrameHeader *header, uint8_t out[VV_FRAME_HEADER_SIZE]) {
     put(out + AT_VERSION, VV_FRAME_VERSION, 1);
     put(out + AT_KIND, header->kind, 1);
     put(out + AT_FLAGS, header->flags, 1);
@@ -58,8 +54,7 @@ void vv_frame_write(const VvFrameHeader *header, uint8_t out[VV_FRAME_HEADER_SIZ
     put(out + AT_LENGTH, header->length, 4);
 }
 
-VvErr vv_frame_read(const uint8_t *data, size_t size, VvFrameHeader *header)
-{
+VvErr vv_frame_read(const uint8_t *data, size_t size, VvFrameHeader *header) {
     if (size < VV_FRAME_HEADER_SIZE)
         return VV_ERR_TRUNCATED;
     if (size > VV_MESSAGE_BYTES_MAX)

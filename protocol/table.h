@@ -58,8 +58,8 @@ typedef struct VvField {
 typedef struct VvMessageInfo {
     const char *name; /* "session.start" */
     const char *doc;
-    const char *example; /* JSON */
     int from;            /* set of VV_FROM_* */
+    const char *example; /* JSON */
     size_t size;         /* of the message's structure */
     uint32_t count;
     const VvField *field;

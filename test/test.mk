@@ -6,3 +6,67 @@ e2e_programs := $(patsubst %.c,$(BUILD)/%,$(E2E))
 $(BUILD)/test/e2e/%_test: $(BUILD)/test/e2e/%_test.o $(call objs,$(filter-out %_test.c,$(wildcard test/e2e/*.c))) \
                           $(foreach m,$(MODULES),$(call lib,$(m)))
 	$(CC) $(LDFLAGS) -o $@ $^ $(foreach m,$(MODULES),$(LIBS_$(m))) -lcmocka -lm -ldl
+
+# ---- fuzzing ---------------------------------------------------------------------------------------------------
+#
+# test/fuzz/NAME_fuzz.c is a libFuzzer target; test/fuzz/corpus/NAME holds its seeds and every input that once broke
+# something. `make fuzz` looks for new ones with clang; the NAME_replay programs feed the kept ones to the same target
+# under any compiler and sanitizer. FUZZ_LIBS_NAME says what a target links; the media library unless said.
+
+FUZZ_SECONDS      ?= 60
+FUZZ_LIBS_frame   := protocol base
+FUZZ_LIBS_message := protocol base
+fuzz_libs          = $(or $(FUZZ_LIBS_$(1)),media base)
+
+FUZZ            := $(sort $(patsubst test/fuzz/%_fuzz.c,%,$(wildcard test/fuzz/*_fuzz.c)))
+replay_programs := $(FUZZ:%=$(BUILD)/test/fuzz/%_replay)
+fuzz_programs   := $(FUZZ:%=$(BUILD)/test/fuzz/%_fuzz)
+# What `make test` hands to test/run.
+replay_commands := $(foreach f,$(FUZZ),"$(BUILD)/test/fuzz/$(f)_replay test/fuzz/corpus/$(f)")
+
+define fuzz_target
+$(BUILD)/test/fuzz/$(1)_replay: $(BUILD)/test/fuzz/$(1)_fuzz.o $(BUILD)/test/fuzz/replay.o \
+                                $(foreach m,$(call fuzz_libs,$(1)),$(call lib,$(m)))
+	$$(CC) $$(LDFLAGS) -o $$@ $$^ $(foreach m,$(call fuzz_libs,$(1)),$(LIBS_$(m))) -lm
+
+$(BUILD)/test/fuzz/$(1)_fuzz: $(BUILD)/test/fuzz/$(1)_fuzz.o $(foreach m,$(call fuzz_libs,$(1)),$(call lib,$(m)))
+	$$(CC) $$(LDFLAGS) -fsanitize=fuzzer -o $$@ $$^ $(foreach m,$(call fuzz_libs,$(1)),$(LIBS_$(m))) -lm
+endef
+$(foreach f,$(FUZZ),$(eval $(call fuzz_target,$(f))))
+
+## make fuzz       looks for inputs that break a parser, FUZZ_SECONDS each (60); FUZZ=message for one target
+fuzz:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang SANITIZE=address,undefined OPT="-O1 -g" \
+	         CFLAGS="-fsanitize=fuzzer-no-link -fno-sanitize-recover=all" fuzz-run
+
+.PHONY: fuzz-run fuzz-replay
+fuzz-run: $(fuzz_programs)
+	@for target in $(FUZZ); do \
+	     mkdir -p $(BUILD)/corpus/$$target; \
+	     echo "# $$target: $(FUZZ_SECONDS) s"; \
+	     $(BUILD)/test/fuzz/$${target}_fuzz -max_total_time=$(FUZZ_SECONDS) -timeout=10 -print_final_stats=1 \
+	         -verbosity=0 -artifact_prefix=$(BUILD)/$$target- $(BUILD)/corpus/$$target test/fuzz/corpus/$$target \
+	         || exit 1; \
+	 done
+
+## make fuzz-replay  feeds the kept inputs to the same parsers
+fuzz-replay: $(replay_programs)
+	@test/run $(replay_commands)
+
+# ---- media ------------------------------------------------------------------------------------------------------
+
+# What `make test` hands to test/run beside the unit tests: the log-mel rows against numpy, skipped where it is missing.
+media_programs := $(BUILD)/test/unit/media/log_mel_rows
+media_commands := "test/unit/media/log_mel_numpy.sh $(BUILD)/test/unit/media/log_mel_rows"
+
+.PHONY: bench-media fuzz-seeds
+$(BUILD)/test/bench/media_bench: $(BUILD)/test/bench/media_bench.o $(call lib,media) $(call lib,base)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_media) -lm
+
+## make bench-media  what encoding, decoding, scaling and features cost, in microseconds
+bench-media: $(BUILD)/test/bench/media_bench
+	$<
+
+# Writes the seeds of the Opus and VP8 fuzz targets anew, by our own encoders.
+fuzz-seeds: $(BUILD)/test/unit/media/fuzz_seeds
+	$< test/fuzz/corpus

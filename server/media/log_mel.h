@@ -1,4 +1,4 @@
-/* Log-mel features: what the avatar hears. 16 kHz, 80 bands, a 25 ms Hann window every 10 ms.
+/* Log-mel features: what the avatar hears. 16 kHz, 80 bands, a 25 ms symmetric Hann window (numpy.hanning) every 10 ms.
  *
  * Row h describes the 400 samples around its hop: samples [160 h - 120, 160 h + 280), so that the window's centre is
  * the centre of the hop's own 160 samples [160 h, 160 h + 160). Four rows make one 25 fps frame. Samples before the
@@ -26,13 +26,14 @@ void vv_log_mel_free(VvLogMel **mel);
 void vv_log_mel_reset(VvLogMel *mel);
 
 /* Takes `count` samples and writes the rows that became complete, `rows` x 80 floats, at most `room` rows (count / 160
- * + 1 always suffices). Returns the number of rows. */
+ * + 1 always suffices; rows beyond it are lost). Returns the number of rows. */
 int vv_log_mel_push(VvLogMel *mel, const int16_t *pcm, int count, float *rows, int room);
 
 /* One row of 400 samples, as a pure function; `scratch` is made by vv_log_mel_new. */
 void vv_log_mel_row(VvLogMel *mel, const int16_t window[VV_MEL_WINDOW], float row[VV_MEL_BANDS]);
 
-/* The amplitude (root mean square, 0..1) of the hop that a row describes, estimated from its bands. */
+/* The amplitude (root mean square, 0..1) of the hop that a row describes, read from its bands: the energy under the
+ * row's window, so it follows a hop within a few per cent and smooths over 25 ms. */
 float vv_mel_amplitude(const float row[VV_MEL_BANDS]);
 
 #endif

@@ -25,13 +25,15 @@ void vv_picture_free(VvPicture *picture);
 /* Copies between pictures of the same size. */
 void vv_picture_copy(VvPicture *to, const VvPicture *from);
 
-/* Scales to the size of `to` (box filter). Allocates nothing. */
+/* Scales to the size of `to`: box filter downwards, bilinear upwards. libyuv takes some rows of scratch memory for the
+ * call. Good down to about 1 : 16; a larger box loses a level or more of brightness. */
 void vv_picture_scale(VvPicture *to, const VvPicture *from);
 
-/* A view of a rectangle (even x and y) of `of`; shares its bytes. */
+/* A view of a rectangle (even x and y, inside the picture) of `of`; shares its bytes, and is never freed itself. */
 VvPicture vv_picture_crop(const VvPicture *of, int x, int y, int width, int height);
 
-/* Fills a rectangle, clipped to the picture; x, y, width and height are rounded down to even. */
+/* Fills a rectangle, clipped to the picture; x, y, width and height are rounded down to even, except that a rectangle
+ * which reaches the right or lower border also takes an odd last column or row. */
 void vv_picture_fill(VvPicture *picture, int x, int y, int width, int height, VvYuv colour);
 
 /* R'G'B' 0..255 to Y'CbCr of BT.709, limited range (Y 16..235, C 16..240), and back. */

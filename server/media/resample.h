@@ -6,7 +6,7 @@
 
 typedef struct VvResampler VvResampler;
 
-/* From and to any of 8000 .. 48000. NULL if out of memory. */
+/* From and to any of 8000 .. 48000 Hz; equal rates copy. NULL if out of memory or a rate is outside. */
 VvResampler *vv_resampler_new(int from, int to);
 void vv_resampler_free(VvResampler **resampler);
 
@@ -14,11 +14,13 @@ void vv_resampler_free(VvResampler **resampler);
 void vv_resampler_reset(VvResampler *resampler);
 
 /* Converts `count` samples; writes at most `room`, returns how many (always all that the input allows if
- * room >= count * to / from + 2). Time is kept: output sample n is at the time of input sample n * from / to; the
- * filter's delay is taken out at the stream's beginning, and what it holds back comes with vv_resampler_flush. */
+ * room >= count * to / from + 2; with less, input is lost). Time is kept: output sample n is at the time of input
+ * sample n * from / to; the filter's delay is taken out at the stream's beginning, and what it holds back comes with
+ * vv_resampler_flush. */
 int vv_resample(VvResampler *resampler, const int16_t *in, int count, int16_t *out, int room);
 
-/* The samples still inside, so that the whole output is round(all input * to / from) samples. Then resets. */
+/* The samples still inside, so that the whole output is round(all input * to / from) samples; there are at most
+ * vv_resampler_delay * to / from + 2. Then resets. Returns how many. */
 int vv_resampler_flush(VvResampler *resampler, int16_t *out, int room);
 
 /* Input samples that the filter holds back: output for input sample n comes with input sample n + this. */

@@ -8,13 +8,15 @@
 #include <stdbool.h>
 
 typedef struct VvVoiceActivity {
-    float floor;   /* tracked noise level, natural log */
-    int rows;      /* rows heard */
-    int loud;      /* consecutive rows that look like speech */
-    int quiet;     /* consecutive rows that do not */
-    bool speaking; /* after attack and hang-over */
+    float floor;                  /* tracked noise level, natural log of the power in the speech bands */
+    float spectrum[VV_MEL_BANDS]; /* the rows, smoothed over about 40 ms */
+    int rows;                     /* rows heard */
+    int loud;                     /* evidence of speech: rows that look like it, less twice those that do not */
+    int quiet;                    /* consecutive rows that do not look like speech */
+    bool speaking;                /* after attack and hang-over */
 } VvVoiceActivity;
 
+/* Forgets everything: nobody speaks, and the floor is learnt anew. */
 void vv_voice_activity_init(VvVoiceActivity *voice);
 
 /* One row (10 ms). Returns whether the person is speaking now: begins after about 60 ms of speech, ends after about

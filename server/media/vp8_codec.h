@@ -12,7 +12,8 @@
 typedef struct VvVp8Encoder VvVp8Encoder;
 typedef struct VvVp8Decoder VvVp8Decoder;
 
-/* NULL if out of memory or the size is not 16..4096. */
+/* NULL if out of memory, the size is not 16..4096, or `fps` or `kbps` is not positive. One thread, nothing held back.
+ */
 VvVp8Encoder *vv_vp8_encoder_new(int width, int height, int fps, int kbps);
 void vv_vp8_encoder_free(VvVp8Encoder **encoder);
 
@@ -28,9 +29,11 @@ int vv_vp8_encode(VvVp8Encoder *encoder, const VvPicture *picture, bool key, con
 VvVp8Decoder *vv_vp8_decoder_new(void);
 void vv_vp8_decoder_free(VvVp8Decoder **decoder);
 
-/* Decodes one frame. `*picture` becomes a view into the decoder, valid until its next call. Returns 0; -EBADMSG for
- * data that is not a VP8 frame; -EAGAIN for a delta frame with no key frame before it or after a broken one;
- * -EFBIG for a frame larger than max_width x max_height. After an error the decoder waits for a key frame. */
+/* Decodes one frame. `*picture` becomes a view into the decoder, valid until its next call. Returns 0; -ENOMEM;
+ * -EBADMSG for data that is not a whole VP8 frame (or one that is not to be shown, which no encoder for calls makes);
+ * -EAGAIN for a delta frame with no key frame before it or after a broken one; -EFBIG for a frame larger than max_width
+ * x max_height. The size is read from the frame's head, before anything is decoded or allocated. After an error
+ * `*picture` is zeroed and the decoder waits for a key frame. */
 int vv_vp8_decode(VvVp8Decoder *decoder, const uint8_t *data, size_t size, int max_width, int max_height,
                   VvPicture *picture);
 

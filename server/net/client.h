@@ -20,7 +20,9 @@ typedef struct VvClientEvents {
     void (*text)(void *user, VvClient *client, const char *text, size_t size); /* any text message, raw */
     void (*message)(void *user, VvClient *client, const VvMessage *message);   /* the same, if valid */
     void (*media)(void *user, VvClient *client, const VvFrameHeader *, const uint8_t *payload);
-    void (*closed)(void *user, VvClient *client, int code, const char *reason); /* once; also when it never opened */
+    /* Once; also when it never opened. `code`: the close code of whoever closed; 1006 if the connection was lost or
+     * there was none; an HTTP status (400 .. 599) if the server refused to upgrade. */
+    void (*closed)(void *user, VvClient *client, int code, const char *reason);
 } VvClientEvents;
 
 /* Opens and closes the context on `loop` (libev, borrowed). NULL on failure. Closing drops all its clients without
@@ -38,8 +40,8 @@ typedef struct VvClientConfig {
     void *user;
 } VvClientConfig;
 
-/* Starts to connect. NULL if the URL is not one or out of memory; `closed` tells of later failures. The client is owned
- * by `clients` and is gone after its `closed` callback returned. */
+/* Starts to connect. NULL if the URL is not one or out of memory; `closed` tells of later failures, never from inside
+ * this call. The client is owned by `clients` and is gone after its `closed` callback returned. */
 VvClient *vv_client_connect(VvClients *clients, const VvClientConfig *config);
 
 /* Queue a message; sent in order as the socket allows. False if its output queue (8 MiB) is full or it is closing. */

@@ -23,6 +23,7 @@
 
 typedef struct VvHub VvHub;
 typedef struct VvSeat VvSeat;
+typedef struct VvSession VvSession; /* inside the hub */
 
 typedef struct VvHubConfig {
     VvAvatar *avatar;        /* borrowed; must outlive the hub */
