@@ -113,6 +113,34 @@ FORCE:
 
 include test/test.mk
 
+# ---- all of them ---------------------------------------------------------------------------------------------------------
+
+js_commands      := "node --test-reporter=tap test/unit/protocol/protocol_js_test.mjs"
+browser_commands := $(patsubst %,"VISAVIS=$(PROGRAM) node --test-reporter=tap --test %",$(wildcard test/browser/*_test.mjs))
+
+## make test       installs what is missing, builds, runs every test that needs no GPU
+test: packages-test test-run
+.PHONY: test-run e2e browser
+test-run: $(PROGRAM) $(BUILD)/generate $(unit_programs) $(replay_programs) $(media_programs) $(e2e_programs) test/browser/node_modules
+	@test/run $(unit_programs) $(replay_commands) $(media_commands) "scripts/check.sh tap generated depend" \
+	          $(js_commands) $(e2e_commands) $(browser_commands)
+
+## make e2e        the end-to-end tests alone; make browser: the browser's alone
+e2e: $(PROGRAM) $(e2e_programs)
+	@test/run $(e2e_commands)
+browser: $(PROGRAM) test/browser/node_modules
+	@test/run $(browser_commands)
+
+## make check      formatting, generated files, who includes whom, headers that stand alone, clang-tidy
+check: packages-check $(BUILD)/generate
+	@BUILD=$(BUILD) scripts/check.sh format generated depend headers tidy
+
+## make format     formats all C files
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+include install.mk
+
 ## make clean      removes everything built
 clean:
 	rm -rf $(BUILD)

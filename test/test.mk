@@ -1,11 +1,24 @@
 # Everything that `make test`, `bench`, `check` and `fuzz` run.
 
+# ---- unit tests: Makefile builds them; these have parts beside the test itself ------------------------------------
+
+$(BUILD)/test/unit/session/session_test: $(BUILD)/test/unit/session/call.o
+
+# ---- end to end: the real program, over real sockets ----------------------------------------------------------------
+
 E2E := $(wildcard test/e2e/*_test.c)
 e2e_programs := $(patsubst %.c,$(BUILD)/%,$(E2E))
+e2e_commands := $(foreach p,$(e2e_programs),"VISAVIS=$(PROGRAM) $(p)")
 
 $(BUILD)/test/e2e/%_test: $(BUILD)/test/e2e/%_test.o $(call objs,$(filter-out %_test.c,$(wildcard test/e2e/*.c))) \
                           $(foreach m,$(MODULES),$(call lib,$(m)))
 	$(CC) $(LDFLAGS) -o $@ $^ $(foreach m,$(MODULES),$(LIBS_$(m))) -lcmocka -lm -ldl
+
+# ---- the page, in a real browser --------------------------------------------------------------------------------------
+
+test/browser/node_modules: test/browser/package.json test/browser/package-lock.json
+	cd test/browser && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --silent --no-audit --no-fund
+	@touch $@
 
 # ---- fuzzing ---------------------------------------------------------------------------------------------------
 #

@@ -47,7 +47,7 @@ export class Camera {
   #canvas = new OffscreenCanvas(2, 2);
   #context = this.#canvas.getContext('2d', { willReadFrequently: true });
   #clock = null;
-  #next = 0; // camera's time from which the next frame is taken
+  #next = null; // camera's time from which the next frame is taken
   #keyAt = -Infinity;
   #wantKey = true;
   #lastPts = -1;
@@ -67,7 +67,7 @@ export class Camera {
     this.stop();
     this.#track = track;
     this.#clock = new ArrivalClock();
-    this.#next = 0;
+    this.#next = null;
     this.#wantKey = true;
     track.onended = () => {
       this.stop();
@@ -108,9 +108,10 @@ export class Camera {
   #take(frame) {
     const at = now();
     this.#clock.observe(frame.timestamp, at);
-    if (frame.timestamp < this.#next || this.#encoder?.encodeQueueSize > 2) return;
-    // The grid keeps the mean rate; a pause of the camera does not let frames through faster afterwards.
-    this.#next = Math.max(this.#next + INTERVAL, frame.timestamp + INTERVAL / 4);
+    if ((this.#next !== null && frame.timestamp < this.#next) || this.#encoder?.encodeQueueSize > 2) return;
+    // A grid keeps the mean rate below the limit; after a pause of the camera it begins anew.
+    const late = this.#next === null || frame.timestamp - this.#next > INTERVAL;
+    this.#next = (late ? frame.timestamp : this.#next) + INTERVAL;
 
     const scale = Math.min(1, MAX_WIDTH / frame.displayWidth, MAX_HEIGHT / frame.displayHeight);
     const width = Math.max(2, Math.round((frame.displayWidth * scale) / 2) * 2);

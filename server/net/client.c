@@ -266,6 +266,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *spa
     VvClient *client = lws_get_opaque_user_data(wsi);
     if (!client || client->clients->closing || client->stage == STAGE_GONE)
         return 0;
+    client->wsi = wsi;
     switch (reason) {
     case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:
         return add_authorization(client, in, size);
@@ -280,6 +281,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *spa
         return 0;
     case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
         refused(client, in, size);
+        lws_set_opaque_user_data(wsi, NULL); /* the client may be freed before the library's side is */
         return 0;
     case LWS_CALLBACK_CLIENT_CLOSED:
     case LWS_CALLBACK_WSI_DESTROY:

@@ -86,9 +86,9 @@ void vv_hub_close(VvHub **pointer) {
             usleep(1000);
         }
     }
+    vv_scheduler_close(&hub->inside.scheduler); /* first: it wakes workers */
     for (int i = 0; i < hub->worker_count; i++)
         vv_worker_close(&hub->workers[i]);
-    vv_scheduler_close(&hub->inside.scheduler);
     free(hub->workers);
     free(hub->sessions);
     free(hub);

@@ -37,7 +37,7 @@ struct VvScheduler {
 
     _Atomic(VvWindow *) submitted; /* newest first */
     atomic_bool stopping;
-    atomic_int depth; /* windows that lately were pending when a batch began, a slowly falling peak x DEPTH_ONE */
+    atomic_int depth; /* the size of batches lately, as a slowly falling peak, x DEPTH_ONE */
     VvStepTime steps;
 
     /* The device's thread's: */
@@ -202,10 +202,10 @@ static bool sleep_until(VvScheduler *s, VvTime until) {
     return false;
 }
 
-static void remember_depth(VvScheduler *s, int pending) {
+static void remember_depth(VvScheduler *s, int size) {
     int depth = atomic_load_explicit(&s->depth, memory_order_relaxed); /* one writer, an estimate */
     depth -= depth / DEPTH_ONE;
-    const int now = pending < INT32_MAX / DEPTH_ONE ? pending * DEPTH_ONE : INT32_MAX;
+    const int now = size * DEPTH_ONE;
     atomic_store_explicit(&s->depth, now > depth ? now : depth, memory_order_relaxed);
 }
 
@@ -223,9 +223,19 @@ static void finish(VvWindow *window, int status, int batch, VvTime started, VvTi
     window->done(window->ctx, window); /* from here on it is the session's */
 }
 
+/* How long the first pending window, `size` being made with it, was kept from beginning when it had to. */
+static double held_up(const VvScheduler *s, int size, VvTime now) {
+    const VvWindow *first = s->pending.first;
+    const double needs = vv_step_time(&s->steps, size) + vv_step_time_spread(&s->steps);
+    const VvTime begin = first->deadline - (VvTime)needs;
+    const VvTime possible = begin > first->submitted ? begin : first->submitted;
+    return now > possible ? (double)(now - possible) : 0;
+}
+
 /* Makes one batch of `size` windows. `alarm`: when the timer that begins it was to fire; 0 if none did. */
 static void run_batch(VvScheduler *s, int size, VvTime alarm) {
-    remember_depth(s, s->pending.count);
+    remember_depth(s, size);
+    vv_step_time_hold(&s->steps, alarm ? 0 : held_up(s, size, vv_now()));
     for (int i = 0; i < size; i++) {
         s->windows[i] = vv_pending_take(&s->pending);
         s->items[i] = &s->windows[i]->item;
@@ -286,14 +296,9 @@ double vv_scheduler_step_time(const VvScheduler *s, int batch) {
 }
 
 VvTime vv_scheduler_lead(const VvScheduler *s) {
-    const int scaled = atomic_load_explicit(&s->depth, memory_order_relaxed); /* an estimate */
-    const int depth = scaled > DEPTH_ONE ? (scaled + DEPTH_ONE / 2) / DEPTH_ONE : 1;
-    const int last = depth % s->max_batch;
-    double time = depth / s->max_batch * vv_step_time(&s->steps, s->max_batch);
-    if (last)
-        time += vv_step_time(&s->steps, last);
-    time += vv_step_time(&s->steps, depth < s->max_batch ? depth : s->max_batch); /* the one now running */
-    return (VvTime)(time + vv_step_time_spread(&s->steps)) + 1;
+    const int depth = atomic_load_explicit(&s->depth, memory_order_relaxed); /* an estimate */
+    const double step = vv_step_time(&s->steps, (depth + DEPTH_ONE / 2) / DEPTH_ONE);
+    return (VvTime)(step + vv_step_time_spread(&s->steps) + vv_step_time_held(&s->steps)) + 1;
 }
 
 int vv_scheduler_capacity(const VvScheduler *s) {

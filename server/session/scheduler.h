@@ -48,8 +48,10 @@ void vv_scheduler_close(VvScheduler **scheduler);
 /* Hands a window over; sets its `submitted`. Any thread, also from inside `done`; never blocks, takes no lock. */
 void vv_scheduler_submit(VvScheduler *scheduler, VvWindow *window);
 
-/* How long before its deadline a window should be submitted, microseconds: the step now running, the steps for as many
- * windows as lately gathered, and the spread of the step's time. Any thread. */
+/* How long before its deadline a window should be submitted, microseconds: the time of a step as large as the batches
+ * lately were, its spread, and how long batches lately were held up by the steps before them (nothing, with one
+ * session; with many, the time in which windows gather). It is also how soon an urgent window can be counted on. Any
+ * thread. */
 VvTime vv_scheduler_lead(const VvScheduler *scheduler);
 
 /* What a step of `batch` items takes, microseconds: measured, interpolated between the batches measured. Any thread. */

@@ -14,8 +14,9 @@ void vv_step_time_init(VvStepTime *steps, int max_batch) {
     steps->size[steps->knots++] = max_batch;
     for (int i = 0; i < VV_STEP_KNOTS_MAX; i++)
         atomic_init(&steps->time[i], 0.0);
-    atomic_init(&steps->spread, 0.0);
-    steps->count = 0;
+    steps->excess.count = steps->held.count = 0;
+    atomic_init(&steps->excess.percentile, 0.0);
+    atomic_init(&steps->held.percentile, 0.0);
 }
 
 static double load(const _Atomic double *value) {
@@ -56,12 +57,12 @@ double vv_step_time(const VvStepTime *steps, int batch) {
     return way > 0 ? from + way * (load(&steps->time[low + 1]) - from) : from;
 }
 
-/* The third largest excess of those kept; the largest while there are few. */
-static double percentile(const VvStepTime *steps) {
-    const unsigned kept = steps->count < VV_STEP_HISTORY ? steps->count : VV_STEP_HISTORY;
+/* The third largest of those kept; the largest while there are few. */
+static double percentile(const VvStepTail *tail) {
+    const unsigned kept = tail->count < VV_STEP_HISTORY ? tail->count : VV_STEP_HISTORY;
     float top[PERCENTILE_RANK] = {0};
     for (unsigned i = 0; i < kept; i++) {
-        float value = steps->excess[i];
+        float value = tail->value[i];
         for (int rank = 0; rank < PERCENTILE_RANK; rank++)
             if (value > top[rank]) {
                 const float smaller = top[rank];
@@ -70,6 +71,20 @@ static double percentile(const VvStepTime *steps) {
             }
     }
     return kept < VV_STEP_HISTORY ? top[0] : top[PERCENTILE_RANK - 1];
+}
+
+static void add_to_tail(VvStepTail *tail, double value) {
+    tail->value[tail->count % VV_STEP_HISTORY] = (float)value;
+    tail->count++;
+    /* Keeps its place in the ring and stays "full" when the number would wrap. */
+    if (tail->count == 2 * VV_STEP_HISTORY)
+        tail->count = VV_STEP_HISTORY;
+    store(&tail->percentile, percentile(tail));
+}
+
+static double read_tail(const VvStepTail *tail) {
+    const double value = load(&tail->percentile);
+    return value < WINDOW_US / 2 ? value : WINDOW_US / 2;
 }
 
 void vv_step_time_add(VvStepTime *steps, int batch, double microseconds, double delay) {
@@ -85,17 +100,19 @@ void vv_step_time_add(VvStepTime *steps, int batch, double microseconds, double 
     if (way > 0)
         move(&steps->time[low + 1], pull * way);
 
-    steps->excess[steps->count % VV_STEP_HISTORY] = (float)(error + (delay > 0 ? delay : 0));
-    steps->count++;
-    /* Keeps its place in the ring and stays "full" when the number would wrap. */
-    if (steps->count == 2 * VV_STEP_HISTORY)
-        steps->count = VV_STEP_HISTORY;
-    store(&steps->spread, percentile(steps));
+    add_to_tail(&steps->excess, error + (delay > 0 ? delay : 0));
+}
+
+void vv_step_time_hold(VvStepTime *steps, double microseconds) {
+    add_to_tail(&steps->held, microseconds);
 }
 
 double vv_step_time_spread(const VvStepTime *steps) {
-    const double spread = load(&steps->spread);
-    return spread < WINDOW_US / 2 ? spread : WINDOW_US / 2;
+    return read_tail(&steps->excess);
+}
+
+double vv_step_time_held(const VvStepTime *steps) {
+    return read_tail(&steps->held);
 }
 
 double vv_step_time_rate(const VvStepTime *steps) {

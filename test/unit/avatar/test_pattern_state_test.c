@@ -67,6 +67,13 @@ static void first_window_keeps_nothing(void **state) {
     VvAvatar *avatar = pattern_of(64, 64);
     VvPicture *reference = reference_frames(avatar, 22);
     Rig *rig = rig_new(avatar, 22);
+    uint8_t bytes[SNAPSHOT_ROOM];
+    const size_t size = avatar->snapshot(avatar, rig->item.state, bytes, sizeof bytes);
+    rig_step(avatar, rig, VV_WINDOW_FRAMES, 0);
+    assert_window(rig, reference, 0);
+    avatar->destroy(avatar, &rig->item.state);
+    rig->item.state = avatar->restore(avatar, bytes, size); /* that too is remembered */
+    assert_non_null(rig->item.state);
     rig_step(avatar, rig, VV_WINDOW_FRAMES, 0);
     assert_window(rig, reference, 0);
     rig_free(avatar, rig);
@@ -265,6 +272,41 @@ static void damaged_snapshots_are_refused(void **state) {
     avatar->close(&avatar);
 }
 
+/* The checksum as the snapshot has it, so that what else is checked can be seen. */
+static void seal(uint8_t *bytes, size_t size) {
+    uint64_t sum = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < size - 8; i++)
+        sum = (sum ^ bytes[i]) * UINT64_C(0x100000001b3);
+    for (size_t i = 0; i < 8; i++)
+        bytes[size - 8 + i] = (uint8_t)(sum >> (8 * i));
+}
+
+static void foreign_snapshots_are_refused(void **state) {
+    (void)state;
+    VvAvatar *avatar = pattern_of(64, 64);
+    Rig *rig = busy_session(avatar);
+    uint8_t bytes[SNAPSHOT_ROOM], changed[SNAPSHOT_ROOM];
+    const size_t size = avatar->snapshot(avatar, rig->item.state, bytes, sizeof bytes);
+    memcpy(changed, bytes, size);
+    seal(changed, size);
+    assert_memory_equal(bytes, changed, size);
+    /* Another magic, another version; a level above 1, below 0, not a number; a flag that is neither 0 nor 1. */
+    static const struct {
+        size_t at;
+        uint32_t value;
+    } changes[] = {{0, 0x50545657},  {4, 2},           {24, 0x3f800001}, {24, 0xbf000000},
+                   {24, 0x7fc00000}, {28, 0x00000002}, {28, 0x01000001}, {48, 0x7f800000}};
+    for (size_t c = 0; c < sizeof changes / sizeof changes[0]; c++) {
+        memcpy(changed, bytes, size);
+        for (size_t i = 0; i < 4; i++)
+            changed[changes[c].at + i] = (uint8_t)(changes[c].value >> (8 * i));
+        seal(changed, size);
+        assert_null(avatar->restore(avatar, changed, size));
+    }
+    rig_free(avatar, rig);
+    avatar->close(&avatar);
+}
+
 static void bad_items_change_nothing(void **state) {
     (void)state;
     VvAvatar *avatar = pattern_of(64, 64);
@@ -304,6 +346,7 @@ int main(void) {
         cmocka_unit_test(snapshot_brings_a_session_back),
         cmocka_unit_test(snapshot_needs_room),
         cmocka_unit_test(damaged_snapshots_are_refused),
+        cmocka_unit_test(foreign_snapshots_are_refused),
         cmocka_unit_test(bad_items_change_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -177,6 +177,20 @@ static void spread_is_the_99th_percentile_of_256(void **state) {
     assert_near(vv_step_time_spread(&steps), 100000); /* half a window, at most */
 }
 
+static void hold_ups_are_kept_apart_from_the_spread(void **state) {
+    (void)state;
+    VvStepTime *steps = some_steps();
+    vv_step_time_hold(steps, 12000);
+    assert_near(vv_step_time_held(steps), 12000);
+    assert_near(vv_step_time_spread(steps), 0);
+    for (int i = 0; i < 256; i++)
+        vv_step_time_hold(steps, 0);
+    assert_near(vv_step_time_held(steps), 0);
+    for (int i = 0; i < 256; i++)
+        vv_step_time_hold(steps, 1e9);
+    assert_near(vv_step_time_held(steps), 100000); /* half a window, at most */
+}
+
 static void rate_leaves_time_for_another_step(void **state) {
     (void)state;
     VvStepTime *steps = some_steps();
@@ -197,6 +211,7 @@ int main(void) {
         cmocka_unit_test(times_are_interpolated),
         cmocka_unit_test(curve_follows_the_machine),
         cmocka_unit_test(spread_is_the_99th_percentile_of_256),
+        cmocka_unit_test(hold_ups_are_kept_apart_from_the_spread),
         cmocka_unit_test(rate_leaves_time_for_another_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

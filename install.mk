@@ -1,0 +1,22 @@
+# Installing under PREFIX, and the systemd unit.
+
+INSTALL ?= install
+BINDIR  := $(DESTDIR)$(PREFIX)/bin
+DATADIR := $(DESTDIR)$(PREFIX)/share/visavis
+UNITDIR := $(DESTDIR)$(if $(filter /usr /usr/local,$(PREFIX)),/etc/systemd/system,$(PREFIX)/lib/systemd/system)
+web_files := $(filter-out %.md,$(wildcard web-demo/*))
+
+## make install    installs the program, the page and a systemd unit under PREFIX (/usr/local); DESTDIR for packaging
+install: build
+	$(INSTALL) -d $(BINDIR) $(DATADIR)/web-demo $(UNITDIR) $(DESTDIR)/etc/visavis
+	$(INSTALL) -m 755 $(PROGRAM) $(BINDIR)/visavis
+	$(INSTALL) -m 644 $(web_files) $(DATADIR)/web-demo
+	sed 's|@PREFIX@|$(PREFIX)|g' scripts/visavis.service.in > $(UNITDIR)/visavis.service
+	chmod 644 $(UNITDIR)/visavis.service
+	test -e $(DESTDIR)/etc/visavis/visavis.conf || \
+	    { $(PROGRAM) serve --print-config > $(DESTDIR)/etc/visavis/visavis.conf && chmod 640 $(DESTDIR)/etc/visavis/visavis.conf; }
+
+## make uninstall  removes what install put there; the configuration in /etc/visavis stays
+uninstall:
+	rm -f $(BINDIR)/visavis $(UNITDIR)/visavis.service
+	rm -rf $(DATADIR)
