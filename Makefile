@@ -100,7 +100,7 @@ unit_programs := $(patsubst test/unit/%.c,$(BUILD)/test/unit/%,$(UNIT))
 
 define unit_program
 $(BUILD)/test/unit/$(1)/%: $(BUILD)/test/unit/$(1)/%.o $(foreach m,$(DEPS_$(1)),$(call lib,$(m)))
-	$$(CC) $$(LDFLAGS) -o $$@ $$^ $(foreach m,$(DEPS_$(1)),$(LIBS_$(m))) -lcmocka -lm
+	$$(CC) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) $$(filter %.a,$$^) $(foreach m,$(DEPS_$(1)),$(LIBS_$(m))) -lcmocka -lm
 endef
 $(foreach m,$(MODULES),$(eval $(call unit_program,$(m))))
 .SECONDARY:

@@ -231,14 +231,14 @@ export class Connection {
     const at = performance.now();
     this.#lostAt ??= at;
     const left = RESUME_WINDOW - (at - this.#lostAt);
-    const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#attempt) * (0.8 + 0.4 * Math.random());
-    if (left <= wait) {
+    const backoff = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#attempt) * (0.8 + 0.4 * Math.random());
+    if (left <= 0) {
       this.#end('refused', 'connection_lost');
       return;
     }
     this.#attempt++;
     this.#on.state('reconnecting', { attempt: this.#attempt, until: this.#lostAt + RESUME_WINDOW });
-    this.#timers.retry = setTimeout(this.retryNow, wait);
+    this.#timers.retry = setTimeout(this.retryNow, Math.min(backoff, left));
   }
 
   // The browser does not say why a handshake failed; the same address asked over HTTP does.

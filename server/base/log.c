@@ -1,9 +1,8 @@
-/* The log's ring and its writer.
+/* The log: slots of fixed size in a ring that many threads fill and one empties, without locks.
  *
- * Many threads write, one thread (the writer) reads. Slots carry a turn number, as in Dmitry Vyukov's bounded queue:
- * slot i may be filled by the one whose ticket equals its turn, and read when its turn is one more. A thread takes a
- * ticket with a compare-and-swap and never waits for another thread: if the slot is not free the line is dropped. A
- * thread that is preempted between ticket and turn holds up the reader, not the writers. */
+ * Each slot has a turn: even while it is free for lap turn / 2, odd while it holds a line of that lap. A writer claims
+ * the next ticket if that ticket's slot is free, fills it and flips its turn; the reader takes slots in ticket order,
+ * so lines keep their order, and a writer that is preempted delays the lines behind it but loses none. */
 #include "server/base/log.h"
 
 #include "server/base/clock.h"
@@ -11,249 +10,199 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <semaphore.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
-#define SLOTS 1024u /* a power of two */
-#define TEXT_MAX 480
-#define LINE_MAX_BYTES (TEXT_MAX * 6 + 256) /* every byte escaped, and the rest of the line */
+#define SLOTS 1024u
+#define LINE 496
 
 typedef struct Slot {
-    atomic_uint_fast64_t turn;
-    struct timespec time;
+    _Atomic uint64_t turn;
     VvLevel level;
-    uint16_t size;
-    char part[12];
-    char text[TEXT_MAX];
+    struct timespec time;
+    char part[16];
+    char text[LINE];
 } Slot;
 
-static struct {
-    Slot slots[SLOTS];
-    _Alignas(64) atomic_uint_fast64_t ticket; /* next to fill */
-    _Alignas(64) uint64_t next;               /* next to read; the writer's own */
-    atomic_uint_fast64_t dropped;             /* since the last line that fitted */
-    atomic_int least;
-    atomic_bool open;
-    atomic_bool stop;
-    bool json;
-    sem_t filled;
-    pthread_t writer;
-} ring = {.least = VV_LOG_INFO};
+static Slot slots[SLOTS];
+static _Atomic uint64_t tickets;
+static _Atomic uint64_t dropped;
+static atomic_bool running, stopping;
+static VvLevel least_level = VV_LOG_INFO;
+static bool as_json;
+static int doorbell = -1;
+static pthread_t writer;
 
 static const char *const level_names[] = {"debug", "info", "warning", "error"};
 
 int vv_log_level(const char *name) {
-    for (int i = VV_LOG_DEBUG; i <= VV_LOG_ERROR; i++)
-        if (strcmp(name, level_names[i]) == 0)
+    for (int i = 0; i < 4; i++)
+        if (strcmp(level_names[i], name) == 0)
             return i;
     return -1;
 }
 
-/* ---- one line ------------------------------------------------------------------------------------------ */
+/* ---- writing lines -------------------------------------------------------------------------------------------------
+ */
 
-static void put_time(char *out, size_t room, const struct timespec *time) {
+static void put_json_text(const char *text) {
+    for (; *text; text++) {
+        const unsigned char c = (unsigned char)*text;
+        if (c == '"' || c == '\\')
+            fprintf(stderr, "\\%c", c);
+        else if (c < 0x20)
+            fprintf(stderr, "\\u%04x", c);
+        else
+            fputc(c, stderr);
+    }
+}
+
+static void put_line(VvLevel level, const struct timespec *time, const char *part, const char *text) {
     struct tm utc;
-    char date[32];
+    char stamp[40];
     gmtime_r(&time->tv_sec, &utc);
-    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(out, room, "%s.%06uZ", date, (unsigned)(time->tv_nsec / 1000) % 1000000);
-}
-
-/* As the inside of a JSON string. Bytes that are no UTF-8 are passed on as they are. */
-static size_t put_escaped(char *out, const char *text, size_t size) {
-    static const char digits[] = "0123456789abcdef";
-    char *at = out;
-    for (size_t i = 0; i < size; i++) {
-        const unsigned char c = (unsigned char)text[i];
-        if (c == '"' || c == '\\') {
-            *at++ = '\\';
-            *at++ = (char)c;
-        } else if (c < 0x20 || c == 0x7f) {
-            memcpy(at, "\\u00", 4);
-            at[4] = digits[c >> 4];
-            at[5] = digits[c & 15];
-            at += 6;
-        } else {
-            *at++ = (char)c;
-        }
-    }
-    return (size_t)(at - out);
-}
-
-/* Text lines show control characters as '?': a line stays one line, whatever a client sent. */
-static size_t put_plain(char *out, const char *text, size_t size) {
-    for (size_t i = 0; i < size; i++) {
-        const unsigned char c = (unsigned char)text[i];
-        out[i] = c < 0x20 || c == 0x7f ? '?' : (char)c;
-    }
-    return size;
-}
-
-static size_t put_line(char *out, bool json, const Slot *slot) {
-    char time[48];
-    put_time(time, sizeof time, &slot->time);
-    const char *level = level_names[slot->level];
-    int head;
-    size_t size;
-    if (json) {
-        head = snprintf(out, LINE_MAX_BYTES, "{\"time\":\"%s\",\"level\":\"%s\",\"part\":\"%s\",\"message\":\"", time,
-                        level, slot->part);
-        size = (size_t)head + put_escaped(out + head, slot->text, slot->size);
-        memcpy(out + size, "\"}\n", 3);
-        return size + 3;
-    }
-    head = snprintf(out, LINE_MAX_BYTES, "%s %-7s %s: ", time, level, slot->part);
-    size = (size_t)head + put_plain(out + head, slot->text, slot->size);
-    out[size] = '\n';
-    return size + 1;
-}
-
-static void write_all(const char *line, size_t size) {
-    while (size > 0) {
-        const ssize_t written = write(STDERR_FILENO, line, size);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return; /* nobody reads it: there is no better place to say so */
-        line += written;
-        size -= (size_t)written;
+    const size_t size = strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(stamp + size, sizeof stamp - size, ".%03dZ", (int)(time->tv_nsec / 1000000));
+    if (as_json) {
+        fprintf(stderr, "{\"time\":\"%s\",\"level\":\"%s\",\"part\":\"%s\",\"text\":\"", stamp, level_names[level],
+                part);
+        put_json_text(text);
+        fputs("\"}\n", stderr);
+    } else {
+        fprintf(stderr, "%s %-7s %-8s %s\n", stamp, level_names[level], part, text);
     }
 }
 
-__attribute__((format(printf, 4, 0))) static void fill(Slot *slot, VvLevel level, const char *part, const char *format,
-                                                       va_list arguments) {
-    clock_gettime(CLOCK_REALTIME, &slot->time);
-    slot->level = level;
-    snprintf(slot->part, sizeof slot->part, "%s", part);
-    const int size = vsnprintf(slot->text, sizeof slot->text, format, arguments);
-    slot->size = (uint16_t)(size < 0 ? 0 : size < TEXT_MAX ? size : TEXT_MAX - 1);
-}
-
-__attribute__((format(printf, 4, 5))) static void fill_line(Slot *slot, VvLevel level, const char *part,
-                                                            const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    fill(slot, level, part, format, arguments);
-    va_end(arguments);
-}
-
-/* ---- the ring ------------------------------------------------------------------------------------------ */
-
-/* A slot to fill, or NULL if the ring is full. */
-static Slot *take(uint64_t *ticket) {
-    uint64_t mine = atomic_load_explicit(&ring.ticket, memory_order_relaxed);
-    for (;;) {
-        Slot *slot = &ring.slots[mine % SLOTS];
-        /* Acquire: the reader has finished with the slot's last line. */
-        const uint64_t turn = atomic_load_explicit(&slot->turn, memory_order_acquire);
-        if (turn < mine)
-            return NULL; /* a lap behind: not read yet */
-        if (turn > mine)
-            mine = atomic_load_explicit(&ring.ticket, memory_order_relaxed); /* another thread was faster */
-        else if (atomic_compare_exchange_weak_explicit(&ring.ticket, &mine, mine + 1, memory_order_relaxed,
-                                                       memory_order_relaxed)) {
-            *ticket = mine;
-            return slot;
-        }
-    }
-}
-
-/* Writes the oldest line, if it is complete. */
-static bool write_next(void) {
-    char line[LINE_MAX_BYTES];
-    Slot *slot = &ring.slots[ring.next % SLOTS];
-    if (atomic_load_explicit(&slot->turn, memory_order_acquire) != ring.next + 1)
-        return false;
-    const size_t size = put_line(line, ring.json, slot);
-    atomic_store_explicit(&slot->turn, ring.next + SLOTS, memory_order_release);
-    ring.next++;
-    write_all(line, size);
-    return true;
-}
-
-static void write_dropped(void) {
-    const uint64_t lines = atomic_exchange_explicit(&ring.dropped, 0, memory_order_relaxed);
-    if (!lines)
+static void put_dropped(void) {
+    const uint64_t count = atomic_exchange_explicit(&dropped, 0, memory_order_relaxed);
+    if (!count)
         return;
-    char line[LINE_MAX_BYTES];
-    Slot slot;
-    fill_line(&slot, VV_LOG_WARNING, "log", "%llu lines dropped", (unsigned long long)lines);
-    write_all(line, put_line(line, ring.json, &slot));
+    struct timespec now;
+    char text[64];
+    clock_gettime(CLOCK_REALTIME, &now);
+    snprintf(text, sizeof text, "%llu lines were dropped here", (unsigned long long)count);
+    put_line(VV_LOG_WARNING, &now, "log", text);
 }
 
-static void *run_writer(void *unused) {
-    while (!atomic_load_explicit(&ring.stop, memory_order_acquire)) {
-        while (sem_wait(&ring.filled) && errno == EINTR)
-            ;
-        while (write_next())
-            ;
-        write_dropped();
+/* Writes all lines that are ready; returns the next ticket. */
+static uint64_t put_ready(uint64_t ticket) {
+    for (;; ticket++) {
+        Slot *slot = &slots[ticket % SLOTS];
+        const uint64_t lap = ticket / SLOTS;
+        if (atomic_load_explicit(&slot->turn, memory_order_acquire) != 2 * lap + 1)
+            break;
+        put_dropped();
+        put_line(slot->level, &slot->time, slot->part, slot->text);
+        atomic_store_explicit(&slot->turn, 2 * (lap + 1), memory_order_release);
     }
-    while (write_next())
-        ;
-    write_dropped();
-    return unused;
+    fflush(stderr);
+    return ticket;
 }
 
-/* ---- the interface ------------------------------------------------------------------------------------- */
+static void *run(void *arg) {
+    (void)arg;
+    /* A second opening goes on where the first one ended. */
+    static uint64_t ticket;
+    bool last;
+    do {
+        uint64_t rings;
+        last = atomic_load_explicit(&stopping, memory_order_acquire);
+        if (!last && read(doorbell, &rings, sizeof rings) < 0 && errno != EINTR)
+            break;
+        ticket = put_ready(ticket);
+    } while (!last);
+    put_dropped();
+    fflush(stderr);
+    return NULL;
+}
+
+static void ring_doorbell(void) {
+    const uint64_t one = 1;
+    /* Full means that it rings already. */
+    if (write(doorbell, &one, sizeof one) < 0)
+        return;
+}
 
 int vv_log_open(VvLevel least, bool json) {
-    if (atomic_load(&ring.open))
-        return -EALREADY;
-    atomic_store(&ring.least, (int)least);
-    atomic_store(&ring.ticket, 0);
-    atomic_store(&ring.stop, false);
-    atomic_store(&ring.dropped, 0);
-    ring.next = 0;
-    ring.json = json;
-    for (uint64_t i = 0; i < SLOTS; i++)
-        atomic_store(&ring.slots[i].turn, i);
-    if (sem_init(&ring.filled, 0, 0))
+    least_level = least;
+    as_json = json;
+    doorbell = eventfd(0, EFD_CLOEXEC);
+    if (doorbell < 0)
         return -errno;
-    const int error = pthread_create(&ring.writer, NULL, run_writer, NULL);
-    if (error) {
-        sem_destroy(&ring.filled);
-        return -error;
+    atomic_store(&stopping, false);
+    const int status = pthread_create(&writer, NULL, run, NULL);
+    if (status) {
+        close(doorbell);
+        return -status;
     }
-    atomic_store(&ring.open, true);
+    atomic_store_explicit(&running, true, memory_order_release);
     return 0;
 }
 
 void vv_log_close(void) {
-    if (!atomic_exchange(&ring.open, false))
+    if (!atomic_exchange(&running, false))
         return;
-    atomic_store_explicit(&ring.stop, true, memory_order_release);
-    sem_post(&ring.filled);
-    pthread_join(ring.writer, NULL);
-    sem_destroy(&ring.filled);
+    atomic_store_explicit(&stopping, true, memory_order_release);
+    ring_doorbell();
+    pthread_join(writer, NULL);
+    close(doorbell);
+    doorbell = -1;
+}
+
+/* ---- logging -------------------------------------------------------------------------------------------------------
+ */
+
+/* The next free slot, or NULL if the ring is full. */
+static Slot *claim(uint64_t *lap) {
+    uint64_t ticket = atomic_load_explicit(&tickets, memory_order_relaxed);
+    for (;;) {
+        Slot *slot = &slots[ticket % SLOTS];
+        *lap = ticket / SLOTS;
+        const uint64_t turn = atomic_load_explicit(&slot->turn, memory_order_acquire);
+        if (turn == 2 * *lap) {
+            if (atomic_compare_exchange_weak_explicit(&tickets, &ticket, ticket + 1, memory_order_relaxed,
+                                                      memory_order_relaxed))
+                return slot;
+        } else if (turn < 2 * *lap) {
+            return NULL; /* still holds a line of the lap before */
+        } else {
+            ticket = atomic_load_explicit(&tickets, memory_order_relaxed);
+        }
+    }
 }
 
 void vv_log(VvLevel level, const char *part, const char *format, ...) {
-    if ((int)level < atomic_load_explicit(&ring.least, memory_order_relaxed))
+    if (level < least_level)
         return;
-    va_list arguments;
-    va_start(arguments, format);
-    uint64_t ticket;
-    if (!atomic_load_explicit(&ring.open, memory_order_acquire)) {
-        char line[LINE_MAX_BYTES];
-        Slot slot;
-        fill(&slot, level, part, format, arguments);
-        write_all(line, put_line(line, false, &slot));
-    } else {
-        Slot *slot = take(&ticket);
-        if (slot) {
-            fill(slot, level, part, format, arguments);
-            atomic_store_explicit(&slot->turn, ticket + 1, memory_order_release);
-        } else {
-            atomic_fetch_add_explicit(&ring.dropped, 1, memory_order_relaxed);
-            vv_count(VV_COUNTER_LOG_DROPPED, 1);
-        }
-        sem_post(&ring.filled);
+    va_list args;
+    va_start(args, format);
+    if (!atomic_load_explicit(&running, memory_order_acquire)) {
+        char text[LINE];
+        struct timespec now;
+        vsnprintf(text, sizeof text, format, args);
+        clock_gettime(CLOCK_REALTIME, &now);
+        put_line(level, &now, part, text);
+        va_end(args);
+        return;
     }
-    va_end(arguments);
+    uint64_t lap;
+    Slot *slot = claim(&lap);
+    if (slot) {
+        slot->level = level;
+        clock_gettime(CLOCK_REALTIME, &slot->time);
+        snprintf(slot->part, sizeof slot->part, "%s", part);
+        vsnprintf(slot->text, sizeof slot->text, format, args);
+        atomic_store_explicit(&slot->turn, 2 * lap + 1, memory_order_release);
+        ring_doorbell();
+    } else {
+        atomic_fetch_add_explicit(&dropped, 1, memory_order_relaxed);
+        vv_count(VV_COUNTER_LOG_DROPPED, 1);
+    }
+    va_end(args);
 }

@@ -1,10 +1,11 @@
 /* Voice activity from log-mel rows.
  *
  * A row looks like speech if it is both loud and shaped. Loud: its power in the speech bands is well above the noise
- * floor. Shaped: what is left of its smoothed log spectrum after taking out the straight line through it. In noise of
- * any colour little is left: band widths grow exponentially with the band's number, so white noise is a straight line
- * in log-mel, and a tilt is another. Formants and harmonics are anything but. So a fan that is switched on is never
- * taken for speech, however loud, and the floor may take its time to follow. */
+ * floor. Shaped: what is left of its smoothed log spectrum after taking out the straight line through it. In white or
+ * smoothly tilted noise little is left: band widths grow exponentially with the band's number, so white noise is a
+ * straight line in log-mel, and a tilt is another. Formants and harmonics are anything but. So such noise is not taken
+ * for speech when it begins, however loud, and the floor may take its time to follow. Noise in a narrow band, a hum or
+ * music has a shape: only the floor tells those from speech, after some ten seconds. */
 #include "server/media/voice_activity.h"
 
 #include <limits.h>
@@ -19,7 +20,9 @@ enum { ATTACK_ROWS = 6, HANG_ROWS = 40 };
 #define FLOOR_LEAST (-4.5f) /* -66 dB of full scale: a microphone quieter than this has no say in the floor */
 #define LOUDER 1.8f         /* above the floor, to begin; to go on, less will do */
 #define LOUDER_STILL 1.2f
-#define SHAPED 0.85f /* noise of any colour stays below, speech at 10 dB above noise has 1.2, in silence 2 */
+/* White, pink and brown noise stay below 0.81 in 99 % of rows; synthesised voices have a median of 1.1 to 1.3 at 10 dB
+ * above white noise, and of 1.5 to 2.1 clean. */
+#define SHAPED 0.85f
 #define SHAPED_STILL 0.7f
 #define SMOOTHING 0.4f
 

@@ -5,7 +5,6 @@
 
 #define RATE 0.125 /* share of the error that one step corrects */
 #define WINDOW_US ((double)(VV_WINDOW_FRAMES * VV_FRAME_US))
-#define PERCENTILE_RANK 3 /* the third largest of 256 is the 99th percentile */
 
 void vv_step_time_init(VvStepTime *steps, int max_batch) {
     steps->knots = 0;
@@ -15,8 +14,8 @@ void vv_step_time_init(VvStepTime *steps, int max_batch) {
     for (int i = 0; i < VV_STEP_KNOTS_MAX; i++)
         atomic_init(&steps->time[i], 0.0);
     steps->excess.count = steps->held.count = 0;
-    atomic_init(&steps->excess.percentile, 0.0);
-    atomic_init(&steps->held.percentile, 0.0);
+    atomic_init(&steps->excess.second, 0.0);
+    atomic_init(&steps->held.second, 0.0);
 }
 
 static double load(const _Atomic double *value) {
@@ -57,20 +56,17 @@ double vv_step_time(const VvStepTime *steps, int batch) {
     return way > 0 ? from + way * (load(&steps->time[low + 1]) - from) : from;
 }
 
-/* The third largest of those kept; the largest while there are few. */
-static double percentile(const VvStepTail *tail) {
+static double second_largest(const VvStepTail *tail) {
     const unsigned kept = tail->count < VV_STEP_HISTORY ? tail->count : VV_STEP_HISTORY;
-    float top[PERCENTILE_RANK] = {0};
+    float first = 0;
+    float second = 0;
     for (unsigned i = 0; i < kept; i++) {
-        float value = tail->value[i];
-        for (int rank = 0; rank < PERCENTILE_RANK; rank++)
-            if (value > top[rank]) {
-                const float smaller = top[rank];
-                top[rank] = value;
-                value = smaller;
-            }
+        const float value = tail->value[i];
+        const float smaller = value < first ? value : first;
+        first = value > first ? value : first;
+        second = smaller > second ? smaller : second;
     }
-    return kept < VV_STEP_HISTORY ? top[0] : top[PERCENTILE_RANK - 1];
+    return second;
 }
 
 static void add_to_tail(VvStepTail *tail, double value) {
@@ -79,11 +75,11 @@ static void add_to_tail(VvStepTail *tail, double value) {
     /* Keeps its place in the ring and stays "full" when the number would wrap. */
     if (tail->count == 2 * VV_STEP_HISTORY)
         tail->count = VV_STEP_HISTORY;
-    store(&tail->percentile, percentile(tail));
+    store(&tail->second, second_largest(tail));
 }
 
 static double read_tail(const VvStepTail *tail) {
-    const double value = load(&tail->percentile);
+    const double value = load(&tail->second);
     return value < WINDOW_US / 2 ? value : WINDOW_US / 2;
 }
 

@@ -1,9 +1,9 @@
 /* What a batch step takes: a curve over the batch's size, the spread around it, and how long batches are held up.
  *
  * The curve is piecewise linear through knots at 1, 2, 4 ... and the largest batch. Each measured step pulls the two
- * knots around its size towards it, so that the curve follows a machine that gets busier. Spread and hold-up are 99th
- * percentiles over the last 256 steps. One thread (the device's) adds; any thread reads. Every figure that is read is
- * one relaxed atomic: they are estimates, and a reader may see one older than another. */
+ * knots around its size towards it, so that the curve follows a machine that gets busier. Spread and hold-up are what
+ * all but one of the last 256 steps stayed below. One thread (the device's) adds; any thread reads. Every figure that
+ * is read is one relaxed atomic: they are estimates, and a reader may see one older than another. */
 #ifndef VV_STEP_TIME_H
 #define VV_STEP_TIME_H
 
@@ -14,11 +14,12 @@
 #define VV_STEP_KNOTS_MAX 16
 #define VV_STEP_HISTORY 256
 
-/* The 99th percentile of the last VV_STEP_HISTORY values, at least 0; the largest of them while they are fewer. */
+/* The second largest of the last VV_STEP_HISTORY values, at least 0: beyond the 99th percentile, and a single accident
+ * is no habit. */
 typedef struct VvStepTail {
     float value[VV_STEP_HISTORY]; /* a ring; the adding thread's */
     unsigned count;
-    _Atomic double percentile;
+    _Atomic double second;
 } VvStepTail;
 
 typedef struct VvStepTime {

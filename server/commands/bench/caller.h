@@ -19,7 +19,9 @@ typedef struct VvBenchRun {
     const VvClips *clips;
     bool recording; /* samples and counts are kept only while this is set */
     VvBenchCounts counts;
-    VvSamples second;    /* frame intervals since the timeline's last point */
+    VvSamples second;                                       /* frame intervals since the timeline's last point */
+    void (*point)(void *ctx, VvMeasure measure, double ms); /* every sample that is kept; may be NULL */
+    void *ctx;
     char complaint[600]; /* the newest error that a server told, or why a connection closed */
 } VvBenchRun;
 

@@ -2,8 +2,12 @@
 #include "server/commands/bench/caller_parts.h"
 
 void vv_caller_record(VvCaller *caller, VvMeasure measure, VvTime microseconds) {
-    if (caller->run->recording)
-        vv_samples_add(&caller->samples[measure], (double)microseconds / 1000.0);
+    double ms = (double)microseconds / 1000.0;
+    if (!caller->run->recording)
+        return;
+    vv_samples_add(&caller->samples[measure], ms);
+    if (caller->run->point)
+        caller->run->point(caller->run->ctx, measure, ms);
 }
 
 static void count(const VvCaller *caller, uint64_t *counter, uint64_t n) {

@@ -52,8 +52,9 @@ static void decode_all(int rate, int16_t *out) {
     assert_null(decoder);
 }
 
-/* The signal to noise is capped near 10 dB at any bit rate, by the encoder's high-pass filter, which turns the phase of
- * the lowest harmonics. */
+/* The signal to noise is capped near 10 dB at any bit rate by the voice application's high-pass filter, which turns a
+ * tone of 100 Hz by 52 degrees and one of 200 Hz by 25: the same speech through the audio application, which has no
+ * such filter, reaches 15 to 17 dB. So the bounds say that speech comes through, not how finely it is coded. */
 static void round_trip_at_every_rate(void **state) {
     (void)state;
     static const struct {

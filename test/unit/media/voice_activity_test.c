@@ -1,5 +1,5 @@
-/* Voice activity: speech is noticed in quiet and in noise, in time and to its end; silence, noise of any level or
- * colour, steps of noise and typing are not speech. */
+/* Voice activity: speech is noticed in quiet and in noise, in time and to its end; silence, white noise of any level,
+ * brown noise, steps of noise and typing are not speech. */
 #include "server/media/voice_activity.h"
 #include "test/unit/media/synth.h"
 
