@@ -76,6 +76,8 @@ static void join_session(VvAssistant *assistant, const char *session) {
                            .session = session,
                            .greeting = assistant->greeting,
                            .echo = true,
+                           /* Our own daemon's certificate names its public host, not the loopback we reach it by. */
+                           .insecure = strncmp(assistant->url, "wss://localhost", 15) == 0,
                            .patience = PATIENCE,
                            .sign = sign,
                            .over = line_over,

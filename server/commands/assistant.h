@@ -31,7 +31,4 @@ uint64_t vv_assistant_dropped(const VvAssistant *assistant);
 /* Leaves all sessions, ends the thread, frees it. NULL inside is fine. */
 void vv_assistant_stop(VvAssistant **assistant);
 
-/* `visavis assistant`: the same as a program of its own. */
-int vv_command_assistant(int argc, char **argv);
-
 #endif

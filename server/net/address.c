@@ -1,5 +1,5 @@
-/* Remote addresses. The table is searched from end to end: it is as long as there are different addresses connected, and
- * only connecting and leaving look at it. */
+/* Remote addresses. The table is searched from end to end: it is as long as there are different addresses connected,
+ * and only connecting and leaving look at it. */
 #include "server/net/address.h"
 
 #include <arpa/inet.h>
@@ -64,9 +64,9 @@ void vv_addresses_free(VvAddresses **addresses) {
 /* Its place, or that of the next new one. */
 static int find(const VvAddresses *addresses, const VvAddress *address) {
     int i = 0;
-    while (i < addresses->count &&
-           (addresses->entries[i].address.prefix != address->prefix || addresses->entries[i].address.v6 != address->v6 ||
-            addresses->entries[i].address.loopback != address->loopback))
+    while (i < addresses->count && (addresses->entries[i].address.prefix != address->prefix ||
+                                    addresses->entries[i].address.v6 != address->v6 ||
+                                    addresses->entries[i].address.loopback != address->loopback))
         i++;
     return i;
 }

@@ -1,7 +1,7 @@
 /* How much one connection may send: two token buckets, for messages and for bytes, and a judge of those who never stop.
  *
- * Nothing is thrown away. Who sends faster than the buckets fill is not read from for a while, so that it waits in its own
- * socket. Time is given by the caller. */
+ * Nothing is thrown away. Who sends faster than the buckets fill is not read from for a while, so that it waits in its
+ * own socket. Time is given by the caller. */
 #ifndef VV_LIMIT_H
 #define VV_LIMIT_H
 
@@ -35,7 +35,8 @@ bool vv_limit_take(VvLimit *limit, int messages, size_t bytes, VvTime now);
  * tenth of each bucket is full, so that it does not stop again at once. */
 VvTime vv_limit_wait(VvLimit *limit, VvTime now);
 
-/* To be asked about once a second: whether the connection was paused most of the time, VV_LIMIT_PATIENCE times in a row. */
+/* To be asked about once a second: whether the connection was paused most of the time, VV_LIMIT_PATIENCE times in a
+ * row. */
 bool vv_limit_judge(VvLimit *limit, VvTime now);
 
 #endif

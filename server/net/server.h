@@ -11,6 +11,7 @@ struct ev_loop;
 
 typedef struct VvServer VvServer;
 
+/* Strings must stay until vv_server_close. */
 typedef struct VvServerConfig {
     const char *address;  /* interface to bind; NULL or "": all of them */
     int port;             /* 0: any free one */
@@ -25,6 +26,7 @@ typedef struct VvServerConfig {
     int rate_messages;   /* a connection's messages a second before reading from it pauses */
     int rate_bytes;      /* and bytes a second */
     int max_errors;      /* protocol errors before a connection is closed */
+    bool metrics_public; /* /metrics for everyone; else for this machine only */
     VvTime drain_patience; /* how long SIGTERM waits for what is being said */
     VvHubConfig hub;       /* wake, created and ctx are the server's own: leave them 0 */
     /* Called on the service thread for every new session that a viewer made (the demo's assistant); may be NULL. */
@@ -38,6 +40,9 @@ int vv_server_open(const VvServerConfig *config, struct ev_loop *loop, VvServer 
 
 /* The port that it listens on. */
 int vv_server_port(const VvServer *server);
+
+/* Its hub, for what it can tell. */
+const VvHub *vv_server_hub(const VvServer *server);
 
 /* Begins to stop: no new connections or sessions; the loop is broken (ev_break) when the last session has ended. */
 void vv_server_drain(VvServer *server);

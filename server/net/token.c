@@ -75,6 +75,10 @@ static int check_rsa(const char *path, VvTokens *tokens, bool private, char *why
 /* Exactly one of the paths is given. */
 static int open_key(const char *secret, const char *rsa, bool private, VvTokens **out, char *why, size_t why_size) {
     *out = NULL;
+    if (!secret == !rsa) {
+        snprintf(why, why_size, "give either a secret or an RSA key");
+        return -EINVAL;
+    }
     VvTokens *tokens = calloc(1, sizeof *tokens);
     if (!tokens) {
         snprintf(why, why_size, "out of memory");

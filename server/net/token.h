@@ -12,8 +12,8 @@
 /* The key that tokens are checked with. */
 typedef struct VvTokens VvTokens;
 
-/* Reads a key: an HS256 secret (white space at its end is not part of it) or an RS256 public key in PEM; the other one is
- * NULL. Returns 0 and the key, or -errno with the reason in `why`. */
+/* Reads a key: an HS256 secret (white space at its end is not part of it) or an RS256 public key in PEM; the other one
+ * is NULL. Returns 0 and the key, or -errno with the reason in `why`. */
 int vv_tokens_open(const char *secret_file, const char *public_file, VvTokens **tokens, char *why, size_t why_size);
 void vv_tokens_close(VvTokens **tokens);
 
@@ -28,8 +28,8 @@ typedef struct VvClaims {
  * since 1970. */
 const char *vv_tokens_check(const VvTokens *tokens, const char *token, long now, VvClaims *claims);
 
-/* Whether a session.start is what the claims allow. NULL if so, otherwise why not. A start that names no session is given
- * the claims' one. The role "both" includes the other two. */
+/* Whether a session.start is what the claims allow. NULL if so, otherwise why not. A start that names no session is
+ * given the claims' one. The role "both" includes the other two. */
 const char *vv_claims_apply(const VvClaims *claims, VvSessionStart *start);
 
 #endif

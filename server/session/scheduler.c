@@ -100,7 +100,7 @@ static int rig_item(VvAvatar *avatar, Rig *rig, VvAvatarItem *item) {
 static int rig_open(VvAvatar *avatar, int count, Rig *rig) {
     *rig = (Rig){.count = count};
     rig->items = calloc((size_t)count, sizeof *rig->items);
-    rig->pointers = calloc((size_t)count, sizeof *rig->pointers);
+    rig->pointers = calloc((size_t)count, sizeof(VvAvatarItem *));
     rig->speech = calloc(VV_SPEECH_ROWS * VV_MEL_BANDS, sizeof *rig->speech);
     rig->user = calloc(VV_WINDOW_FRAMES * VV_HOPS * VV_MEL_BANDS, sizeof *rig->user);
     int status = rig->items && rig->pointers && rig->speech && rig->user ? 0 : -ENOMEM;

@@ -1,12 +1,12 @@
 /* `visavis assistant`: joins one session as backend. With --say it speaks, tells what happens, and exits. */
-#include "server/commands/assistant.h"
 #include "server/commands/assistant/line.h"
 #include "server/commands/assistant/voice.h"
+#include "server/commands/commands.h"
+#include "server/config.h"
 
 #include <errno.h>
 #include <ev.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,20 +28,27 @@ typedef struct Command {
     char why[600];
 } Command;
 
-static const char usage[] =
-    "Usage: visavis assistant [OPTION]...\n"
-    "Joins a session as backend and says aloud what the viewer types.\n"
-    "\n"
-    "  --url URL          the daemon (ws://localhost:8080/v1/session)\n"
-    "  --session NAME     the session to join (demo)\n"
-    "  --token TOKEN      a token for the backend's role, if the daemon asks for one\n"
-    "  --greeting TEXT    said when it has joined (nothing)\n"
-    "  --say TEXT         say TEXT, print what happens, and exit when it was played; \"-\" says the lines of\n"
-    "                     standard input as they come. Exit status 0 only if all of it was played\n"
-    "  --auto-interrupt   the session interrupts by itself when the user speaks over the avatar\n"
-    "  --patience SECONDS for which a lost connection is tried again (60)\n"
-    "  --insecure         wss: take any certificate\n"
-    "  --help\n";
+typedef struct Settings {
+    char *url, *session, *token, *greeting, *say;
+    int patience;
+    bool auto_interrupt, insecure;
+} Settings;
+
+#define AT(member) offsetof(Settings, member)
+
+static const VvOption options[] = {
+    {"url", VV_OPTION_STRING, AT(url), 0, 0, "ws://localhost:8080/v1/session", "URL", "the daemon"},
+    {"session", VV_OPTION_STRING, AT(session), 0, 0, "demo", "NAME", "the session to join"},
+    {"token", VV_OPTION_STRING, AT(token), 0, 0, NULL, "TOKEN", "for the backend's role, if the daemon asks for one"},
+    {"greeting", VV_OPTION_STRING, AT(greeting), 0, 0, NULL, "TEXT", "said when it has joined"},
+    {"say", VV_OPTION_STRING, AT(say), 0, 0, NULL, "TEXT",
+     "say TEXT, print what happens, exit when it was played; - says the lines of standard input as they come"},
+    {"auto-interrupt", VV_OPTION_FLAG, AT(auto_interrupt), 0, 0, NULL, NULL,
+     "the session interrupts by itself when the user speaks over the avatar"},
+    {"patience", VV_OPTION_INT, AT(patience), 0, 86400, "60", "SECONDS", "for which a lost connection is tried again"},
+    {"insecure", VV_OPTION_FLAG, AT(insecure), 0, 0, NULL, NULL, "wss: take any certificate"},
+    {NULL, VV_OPTION_FLAG, 0, 0, 0, NULL, NULL, NULL},
+};
 
 /* ---- standard input -------------------------------------------------------------------------------------- */
 
@@ -125,65 +132,6 @@ static void on_signal(struct ev_loop *loop, ev_signal *signal, int events) {
 
 /* ---- the command ----------------------------------------------------------------------------------------- */
 
-static int parse(int argc, char **argv, Command *command, VvLineConfig *config) {
-    enum { URL = 1, SESSION, TOKEN, GREETING, SAY, AUTO, PATIENCE, INSECURE, HELP };
-    static const struct option options[] = {{"url", required_argument, NULL, URL},
-                                            {"session", required_argument, NULL, SESSION},
-                                            {"token", required_argument, NULL, TOKEN},
-                                            {"greeting", required_argument, NULL, GREETING},
-                                            {"say", required_argument, NULL, SAY},
-                                            {"auto-interrupt", no_argument, NULL, AUTO},
-                                            {"patience", required_argument, NULL, PATIENCE},
-                                            {"insecure", no_argument, NULL, INSECURE},
-                                            {"help", no_argument, NULL, HELP},
-                                            {0}};
-    char *end;
-    optind = 0;
-    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        switch (option) {
-        case URL:
-            config->url = optarg;
-            break;
-        case SESSION:
-            config->session = optarg;
-            break;
-        case TOKEN:
-            config->token = optarg;
-            break;
-        case GREETING:
-            config->greeting = optarg;
-            break;
-        case SAY:
-            command->say = optarg;
-            break;
-        case AUTO:
-            config->auto_interrupt = true;
-            break;
-        case PATIENCE:
-            config->patience = (int)strtol(optarg, &end, 10);
-            if (*end || end == optarg || config->patience < 0 || config->patience > 86400) {
-                fprintf(stderr, "visavis assistant: --patience is a number of seconds\n");
-                return 2;
-            }
-            break;
-        case INSECURE:
-            config->insecure = true;
-            break;
-        case HELP:
-            fputs(usage, stdout);
-            return -1;
-        default:
-            fprintf(stderr, "Try 'visavis assistant --help'.\n");
-            return 2;
-        }
-    }
-    if (optind < argc) {
-        fprintf(stderr, "visavis assistant: what is '%s'? Text to say comes after --say.\n", argv[optind]);
-        return 2;
-    }
-    return 0;
-}
-
 /* Runs until the line is over. */
 static void converse(Command *command) {
     ev_signal_init(&command->interrupt, on_signal, SIGINT);
@@ -222,29 +170,28 @@ static int verdict(const Command *command) {
     return all_said(command) && !missed && !command->interrupted ? 0 : 1;
 }
 
-int vv_command_assistant(int argc, char **argv) {
-    Command command = {.loop = EV_DEFAULT};
+static int assist(const Settings *settings) {
+    Command command = {.loop = EV_DEFAULT, .say = settings->say};
     VvLineConfig config = {.loop = command.loop,
-                           .url = "ws://localhost:8080/v1/session",
-                           .session = "demo",
-                           .echo = true,
-                           .patience = 60,
+                           .url = settings->url,
+                           .session = settings->session,
+                           .token = settings->token,
+                           .greeting = settings->greeting,
+                           .echo = !settings->say,
+                           .auto_interrupt = settings->auto_interrupt,
+                           .insecure = settings->insecure,
+                           .patience = settings->patience,
                            .outlive_session = true,
                            .text = print_event,
                            .idle = on_idle,
                            .over = on_over,
                            .user = &command};
-    int status = parse(argc, argv, &command, &config);
-    if (status)
-        return status < 0 ? 0 : status;
-    config.echo = !command.say;
-    status = 1;
+    int status = 1;
     if (vv_voice_open()) {
         fprintf(stderr, "visavis assistant: flite has no voice here; `visavis doctor` says more\n");
         return status;
     }
-    command.clients = vv_clients_open(command.loop);
-    config.clients = command.clients;
+    command.clients = config.clients = vv_clients_open(command.loop);
     command.line = command.clients ? vv_line_open(&config) : NULL;
     if (command.line) {
         converse(&command);
@@ -255,5 +202,25 @@ int vv_command_assistant(int argc, char **argv) {
     vv_clients_close(&command.clients);
     vv_line_free(&command.line);
     vv_voice_close();
+    return status;
+}
+
+int vv_command_assistant(int argc, char **argv) {
+    Settings settings = {0};
+    char why[512];
+    int status = vv_options_read(options, &settings, argc, argv, why, sizeof why);
+    if (status > 0) {
+        printf("usage: visavis assistant [OPTION]...\n"
+               "Joins a session as backend and says aloud what the viewer types. With --say the exit status is 0 only\n"
+               "if all of it was played.\n\n");
+        vv_options_help(options);
+        status = 0;
+    } else if (status < 0) {
+        fprintf(stderr, "visavis assistant: %s\n", why);
+        status = 2;
+    } else {
+        status = assist(&settings);
+    }
+    vv_options_free(options, &settings);
     return status;
 }

@@ -90,14 +90,16 @@ static void on_point(struct ev_loop *loop, ev_timer *timer, int events) {
 
 /* ---- the daemon ------------------------------------------------------------------------------------------ */
 
+#define DAEMON_ARGS 64
+
 static int start_daemon(VvBench *bench) {
-    const VvBenchOptions *options = &bench->options;
-    const char *argv[24 + VV_BENCH_ARGS_MAX] = {
-        "visavis",           "serve",  "--address",         "127.0.0.1", "--port", "0",
-        "--max-per-address", "100000", "--max-connections", "100000"};
+    const char *argv[DAEMON_ARGS] = {"visavis",           "serve", "--address",         "127.0.0.1", "--port", "0",
+                                     "--max-connections", "65000", "--max-per-address", "65000"};
+    char *more = bench->options.daemon_args, *rest;
     int count = 10;
-    for (int i = 0; i < options->daemon_arg_count; i++)
-        argv[count++] = options->daemon_args[i];
+    for (char *arg = more ? strtok_r(more, " ", &rest) : NULL; arg && count < DAEMON_ARGS - 1;
+         arg = strtok_r(NULL, " ", &rest))
+        argv[count++] = arg;
     snprintf(bench->log, sizeof bench->log, "/tmp/visavis-bench-%ld.log", (long)getpid());
     bench->daemon = vv_process_start((char *const *)(uintptr_t)argv, &bench->daemon_out, bench->log);
     if (bench->daemon < 0) {
@@ -344,6 +346,8 @@ int vv_command_bench(int argc, char **argv) {
     VvBench *bench = calloc(1, sizeof *bench);
     int status = bench ? vv_bench_options(argc, argv, &bench->options) : 1;
     if (status) {
+        if (bench)
+            vv_bench_options_free(&bench->options);
         free(bench);
         return status < 0 ? 0 : status;
     }
@@ -353,6 +357,7 @@ int vv_command_bench(int argc, char **argv) {
         status = open_bench(bench) || run_bench(bench) ? 1 : deliver(bench);
     if (!bench->options.be_bad)
         close_bench(bench);
+    vv_bench_options_free(&bench->options);
     free(bench);
     return status;
 }

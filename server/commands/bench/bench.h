@@ -21,14 +21,11 @@ const char *vv_measure_words(VvMeasure measure);
 
 enum { VV_BAD_FLOOD = 1, VV_BAD_DEAF = 2, VV_BAD_GARBAGE = 4, VV_BAD_ALL = 7 };
 
-#define VV_BENCH_ARGS_MAX 32
-
 typedef struct VvBenchOptions {
-    const char *url;                            /* NULL: start a daemon of our own */
-    const char *token;                          /* NULL: none */
-    long pid;                                   /* the daemon's, if it is local; 0: unknown */
-    const char *daemon_args[VV_BENCH_ARGS_MAX]; /* more arguments for our own daemon */
-    int daemon_arg_count;
+    char *url;         /* NULL: start a daemon of our own */
+    char *token;       /* NULL: none */
+    int pid;           /* the daemon's, if it is local; 0: unknown */
+    char *daemon_args; /* more options for our own daemon */
     int sessions;
     int seconds;    /* of measuring, after everybody has joined */
     double ramp;    /* seconds over which sessions join */
@@ -36,15 +33,17 @@ typedef struct VvBenchOptions {
     int width, height, kbps;
     int camera_fps; /* pictures a second that each user sends */
     int inspect;    /* sessions whose pictures and sound are decoded and checked */
-    uint64_t seed;
+    int seed;
     int bad;    /* set of VV_BAD_* */
     int be_bad; /* we are the process of the bad clients */
-    int churn;  /* connect and disconnect cycles instead of the measuring */
-    const char *json, *html, *compare, *slo;
+    int churn;  /* connect and disconnect cycles instead of the measuring; 0: none */
+    char *json, *html, *compare, *slo;
+    char *ramp_text, *pace, *size, *bad_names, *be_bad_names; /* as they were given */
 } VvBenchOptions;
 
-/* Reads the command line. 0; -1: help was printed; 2: it is wrong, and why was printed. */
+/* Reads the command line. 0; -1: help was printed; 2: it is wrong, and why was printed. Free in any case. */
 int vv_bench_options(int argc, char **argv, VvBenchOptions *options);
+void vv_bench_options_free(VvBenchOptions *options);
 
 /* Numbers that are counted, not timed. */
 typedef struct VvBenchCounts {

@@ -81,7 +81,7 @@ static void opened(void *user, VvClient *client) {
     VvSessionStart *start = &message.body.SessionStart;
     start->role = VV_ROLE_BOTH;
     snprintf(start->session, sizeof start->session, "%s", caller->name);
-    start->seed = (int64_t)((options->seed + (uint64_t)caller->index) & 0xffffffff);
+    start->seed = (int64_t)options->seed + caller->index;
     start->video_width = options->width;
     start->video_height = options->height;
     start->video_kbps = options->kbps;
@@ -177,7 +177,7 @@ VvCaller *vv_caller_new(VvBenchRun *run, int index, bool inspected) {
         return NULL;
     caller->run = run;
     caller->index = index;
-    caller->random = run->options->seed * 7919 + (uint64_t)index + 1;
+    caller->random = (uint64_t)run->options->seed * 7919 + (uint64_t)index + 1;
     for (int i = 0; i < 4; i++)
         vv_caller_random(caller); /* neighbours' first numbers are alike */
     snprintf(caller->name, sizeof caller->name, "bench-%ld-%d", (long)getpid(), index);

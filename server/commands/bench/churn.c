@@ -40,12 +40,8 @@ static void note_memory(Churn *churn) {
 static void look_at(Churn *churn, int i, VvTime now) {
     VvCaller *caller = churn->slot[i];
     if (caller && vv_caller_connected(caller)) {
-        bool seen = vv_caller_seen(caller);
-        if (seen || now - churn->since[i] > PATIENCE) {
-            churn->failed += !seen && churn->since[i];
-            churn->since[i] = now;
+        if (vv_caller_seen(caller) || now - churn->since[i] > PATIENCE)
             vv_caller_leave(caller);
-        }
         return;
     }
     if (caller) {

@@ -31,10 +31,10 @@ void vv_bench_describe_setup(VvBench *bench) {
     json_object_set_new(bench->report, "version", json_string(VV_VERSION));
     json_object_set_new(bench->report, "date", json_string(date));
     json_object_set_new(bench->report, "setup",
-                        json_pack("{s:i, s:i, s:s, s:s, s:i, s:i, s:f, s:I, s:s}", "sessions", o->sessions, "seconds",
+                        json_pack("{s:i, s:i, s:s, s:s, s:i, s:i, s:f, s:i, s:s}", "sessions", o->sessions, "seconds",
                                   o->churn ? 0 : o->seconds, "pace", o->real_time ? "at real-time pace" : "in bursts",
                                   "size", size, "kbps", o->kbps, "camera_fps", o->camera_fps, "ramp", o->ramp, "seed",
-                                  (json_int_t)o->seed, "url", o->url ? o->url : "a daemon of its own"));
+                                  o->seed, "url", o->url ? o->url : "a daemon of its own"));
     describe_machine(bench->report);
 }
 
