@@ -171,8 +171,10 @@ bool vv_vp8_is_key(const uint8_t *data, size_t size, int *width, int *height) {
     Head head;
     if (read_head(data, size, &head) || !head.key)
         return false;
-    *width = head.width;
-    *height = head.height;
+    if (width)
+        *width = head.width;
+    if (height)
+        *height = head.height;
     return true;
 }
 

@@ -37,7 +37,8 @@ void vv_vp8_decoder_free(VvVp8Decoder **decoder);
 int vv_vp8_decode(VvVp8Decoder *decoder, const uint8_t *data, size_t size, int max_width, int max_height,
                   VvPicture *picture);
 
-/* Whether `data` begins a key frame, and its size if so, read from the frame's head alone. */
+/* Whether `data` begins a key frame, and its size if so, read from the frame's head alone. `width` and
+ * `height` may be NULL. */
 bool vv_vp8_is_key(const uint8_t *data, size_t size, int *width, int *height);
 
 #endif
