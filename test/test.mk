@@ -83,3 +83,14 @@ bench-media: $(BUILD)/test/bench/media_bench
 # Writes the seeds of the Opus and VP8 fuzz targets anew, by our own encoders.
 fuzz-seeds: $(BUILD)/test/unit/media/fuzz_seeds
 	$< test/fuzz/corpus
+
+# ---- the network's unit tests ----------------------------------------------------------------------------------
+#
+# They bring a hub of their own (hub_double.c), which implements session.h in memory: the network side is tested by
+# itself, and linked without the sessions.
+
+NET_SUPPORT := $(call objs,$(filter-out %_test.c,$(wildcard test/unit/net/*.c)))
+
+$(BUILD)/test/unit/net/%_test: $(BUILD)/test/unit/net/%_test.o $(NET_SUPPORT) $(call lib,net) $(call lib,protocol) \
+                               $(call lib,base)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_net) $(LIBS_protocol) -lcmocka -lm

@@ -459,7 +459,8 @@ void vv_connections_end_idle(VvServer *server) {
 void vv_connections_abandon(VvServer *server) {
     while (server->connections) {
         VvConnection *connection = server->connections;
-        lws_set_opaque_user_data(connection->wsi, NULL);
+        VvSocket *socket = lws_get_opaque_user_data(connection->wsi);
+        socket->connection = NULL;
         vv_connection_gone(connection);
     }
     vv_connections_reap(server);

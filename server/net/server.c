@@ -370,6 +370,10 @@ fail:
 
 /* ---- the rest ------------------------------------------------------------------------------------------ */
 
+const VvHub *vv_server_hub(const VvServer *server) {
+    return server->hub;
+}
+
 int vv_server_port(const VvServer *server) {
     return lws_get_vhost_listen_port(server->vhost);
 }

@@ -85,6 +85,7 @@ static void library_version(const Library *library, char *out, size_t size) {
         VersionText function;
         memcpy(&function, &symbol, sizeof function); /* ISO C has no cast from object to function */
         snprintf(out, size, "%s", function());
+        out[strcspn(out, "-")] = 0; /* what follows names a build */
         return;
     }
     void *major = library->major ? dlsym(RTLD_DEFAULT, library->major) : NULL;

@@ -90,8 +90,8 @@ void vv_doctor_voice(VvFindings *findings) {
 /* ---- codecs ---------------------------------------------------------------------------------------------- */
 
 #define SIDE 256
-#define FRAMES 50   /* of video */
-#define PACKETS 100 /* of audio */
+#define FRAMES 250  /* of video */
+#define PACKETS 500 /* of audio */
 
 /* Seconds of one core that each direction takes for a second of media; negative: it failed. */
 typedef struct Speed {
