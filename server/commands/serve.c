@@ -102,6 +102,9 @@ static int find_page(char out[PATH_MAX]) {
                 return 0;
     }
     snprintf(out, PATH_MAX, "%s/share/visavis/web-demo", VV_PREFIX);
+    if (has_page(out))
+        return 0;
+    snprintf(out, PATH_MAX, "web-demo"); /* started in a checkout, built elsewhere */
     return has_page(out) ? 0 : -1;
 }
 

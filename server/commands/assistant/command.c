@@ -42,7 +42,8 @@ static const VvOption options[] = {
     {"token", VV_OPTION_STRING, AT(token), 0, 0, NULL, "TOKEN", "for the backend's role, if the daemon asks for one"},
     {"greeting", VV_OPTION_STRING, AT(greeting), 0, 0, NULL, "TEXT", "said when it has joined"},
     {"say", VV_OPTION_STRING, AT(say), 0, 0, NULL, "TEXT",
-     "say TEXT, print what happens, exit when it was played; - says the lines of standard input as they come"},
+     "say TEXT, print what happens, exit when it was played (to a viewer: without one it waits); - says the lines of "
+     "standard input as they come"},
     {"auto-interrupt", VV_OPTION_FLAG, AT(auto_interrupt), 0, 0, NULL, NULL,
      "the session interrupts by itself when the user speaks over the avatar"},
     {"patience", VV_OPTION_INT, AT(patience), 0, 86400, "60", "SECONDS", "for which a lost connection is tried again"},
@@ -93,13 +94,20 @@ static void on_input(struct ev_loop *loop, ev_io *io, int events) {
 
 /* ---- the line's callbacks -------------------------------------------------------------------------------- */
 
+static bool begins(const char *text, size_t size, const char *head) {
+    return size >= strlen(head) && memcmp(text, head, strlen(head)) == 0;
+}
+
+/* What happens, as it was told; the regular figures are left out. */
 static void print_event(void *user, const char *text, size_t size) {
     Command *command = user;
     if (!command->say)
         return;
-    fwrite(text, 1, size, stdout);
-    putchar('\n');
-    fflush(stdout);
+    if (!begins(text, size, "{\"type\":\"stats\"") && !begins(text, size, "{\"type\":\"pong\"")) {
+        fwrite(text, 1, size, stdout);
+        putchar('\n');
+        fflush(stdout);
+    }
     if (command->text_size || command->from_input) {
         say_lines(command);
         if (command->from_input && command->text_size < INPUT_BYTES)

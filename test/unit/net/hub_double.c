@@ -160,7 +160,7 @@ VvErr vv_seat_control(VvSeat *seat, const VvMessage *message) {
     }
     vv_double.controls++;
     if (message->type == VV_MSG_DIALOGUE_TURN) {
-        snprintf(vv_double.last_text, sizeof vv_double.last_text, "%s", message->body.DialogueTurn.text);
+        snprintf(vv_double.last_text, sizeof vv_double.last_text, "%.100s", message->body.DialogueTurn.text);
         push_message(seat, message);
     } else if (message->type == VV_MSG_SESSION_END) {
         push_end(seat);
