@@ -11,6 +11,8 @@
 #define PREBUFFER_FRAMES 3        /* speech starts, or goes on after starving, with this much at hand */
 #define TICKS_BEHIND_MAX 25       /* after a longer stall ticks are skipped */
 #define AUDIO_BLOCK 960           /* 20 ms: one Opus packet */
+#define SILENT_ENOUGH 12          /* packets of silence after which encoder and decoder are at rest */
+#define TIMER_SLACK (1 * VV_MS)   /* timers fire up to this late */
 #define IDLE_FOREVER (INT64_MAX / 4)
 
 static VvTime tick_time(const VvPlayout *playout, int64_t tick) {
@@ -136,6 +138,32 @@ static void send_video(VvPlayout *playout, const VvPicture *picture, VvFrameHead
     playout->events->media(playout->ctx, &header, data);
 }
 
+static bool is_silent(const int16_t pcm[AUDIO_BLOCK]) {
+    int any = 0;
+    for (int i = 0; i < AUDIO_BLOCK; i++)
+        any |= pcm[i];
+    return !any;
+}
+
+/* One packet. Encoding silence costs as much as encoding speech, and an idle avatar is silent for minutes: once the
+ * encoder and the client's decoder are at rest, the same packet is sent again instead. */
+static int encode_audio(VvPlayout *playout, const int16_t pcm[AUDIO_BLOCK], uint8_t packet[VV_OPUS_PACKET_MAX]) {
+    const bool silent = is_silent(pcm);
+    if (silent && playout->silent >= SILENT_ENOUGH) {
+        memcpy(packet, playout->silence, (size_t)playout->silence_size);
+        return playout->silence_size;
+    }
+    const VvTime start = vv_now();
+    const int size = vv_opus_encode(playout->audio, pcm, packet, VV_OPUS_PACKET_MAX);
+    vv_observe(VV_HISTOGRAM_OPUS_ENCODE, vv_now() - start);
+    playout->silent = silent && size > 0 ? playout->silent + 1 : 0;
+    if (playout->silent == SILENT_ENOUGH) {
+        memcpy(playout->silence, packet, (size_t)size);
+        playout->silence_size = size;
+    }
+    return size;
+}
+
 /* An encoder's output lags its input by its lookahead, so what a packet decodes to is earlier than what went in by that
  * much; the packet's presentation time says so, and sound and picture agree to the sample. */
 static void send_audio(VvPlayout *playout, const int16_t pcm[VV_FRAME_SAMPLES], VvFrameHeader header) {
@@ -145,9 +173,7 @@ static void send_audio(VvPlayout *playout, const int16_t pcm[VV_FRAME_SAMPLES], 
     header.codec = VV_CODEC_OPUS;
     header.pts -= lag;
     for (int i = 0; i < VV_FRAME_SAMPLES / AUDIO_BLOCK; i++) {
-        const VvTime start = vv_now();
-        const int size = vv_opus_encode(playout->audio, pcm + i * AUDIO_BLOCK, packet, sizeof packet);
-        vv_observe(VV_HISTOGRAM_OPUS_ENCODE, vv_now() - start);
+        const int size = encode_audio(playout, pcm + i * AUDIO_BLOCK, packet);
         if (size > 0) {
             header.length = (uint32_t)size;
             playout->events->media(playout->ctx, &header, packet);
@@ -358,7 +384,7 @@ static VvTime plan(VvPlayout *playout, VvTime now) {
     if (now < playout->retry_at)
         return playout->retry_at;
     VvReel *current = playout->current;
-    const VvTime lead = vv_scheduler_lead(playout->scheduler) + ENCODE_MARGIN;
+    const VvTime lead = vv_scheduler_lead(playout->scheduler) + ENCODE_MARGIN + TIMER_SLACK;
     const bool waits = startable(playout, first_unplanned(playout, true), playout->flowing) > 0;
     const int64_t end = playout->tick + (current->usable - current->sent);
 

@@ -74,9 +74,12 @@ typedef struct VvPlayout {
     VvOpusEncoder *audio;
     VvPicture scaled; /* width 0 if the output has the avatar's size */
     int width, height, kbps;
-    bool want_key, gap; /* gap: media before the next was skipped */
-    uint32_t speaking;  /* the utterance of the last frame sent; 0: idle */
-    int16_t tail[240];  /* the 5 ms after the last speech frame, faded out when speech is cut */
+    bool want_key, gap;                  /* gap: media before the next was skipped */
+    int silent;                          /* packets of silence encoded in a row */
+    uint8_t silence[VV_OPUS_PACKET_MAX]; /* the last of them, and its size */
+    int silence_size;
+    uint32_t speaking; /* the utterance of the last frame sent; 0: idle */
+    int16_t tail[240]; /* the 5 ms after the last speech frame, faded out when speech is cut */
     bool tail_there;
     VvTime interrupted; /* when an interrupt came whose effect was not seen yet; 0: none */
 

@@ -270,7 +270,10 @@ void run_list(Run *run, const char *name, const char *value, const char *const a
 static char folder[64];
 
 static void remove_folder(void) {
-    shell("rm -rf '%s'", folder);
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    if (system(command))
+        fprintf(stderr, "%s is left behind\n", folder);
 }
 
 const char *scratch_folder(void) {

@@ -15,9 +15,9 @@ typedef struct Daemon {
     FILE *errors; /* its standard error: the log, and what a sanitizer has to say */
 } Daemon;
 
-/* Starts a daemon on any free port of 127.0.0.1 with the page's files and the options given (strings), and waits for
- * its ready line. */
-#define daemon_start(...) daemon_start_list((const char *const[]){"--workers", "2", ##__VA_ARGS__, NULL})
+/* Starts a daemon on any free port of 127.0.0.1 with the page's files and the options given (strings, at least one),
+ * and waits for its ready line. */
+#define daemon_start(...) daemon_start_list((const char *const[]){__VA_ARGS__, NULL})
 Daemon *daemon_start_list(const char *const options[]);
 
 /* Tells it to stop (SIGTERM), while the peers' loop runs on, and holds it to exit status 0 and silence of sanitizers.

@@ -92,6 +92,16 @@ static void on_point(struct ev_loop *loop, ev_timer *timer, int events) {
 
 #define DAEMON_ARGS 64
 
+/* What the daemon said before it gave up. */
+static void show_log(const VvBench *bench) {
+    char line[512];
+    FILE *log = fopen(bench->log, "r");
+    while (log && fgets(line, sizeof line, log))
+        fprintf(stderr, "    %s", line);
+    if (log)
+        fclose(log);
+}
+
 static int start_daemon(VvBench *bench) {
     const char *argv[DAEMON_ARGS] = {"visavis",           "serve", "--address",         "127.0.0.1", "--port", "0",
                                      "--max-connections", "65000", "--max-per-address", "65000"};
@@ -109,8 +119,8 @@ static int start_daemon(VvBench *bench) {
     }
     int result = vv_process_ready(bench->daemon_out, 20, bench->url, sizeof bench->url);
     if (result) {
-        fprintf(stderr, "visavis bench: the daemon did not become ready (%s); its log is %s\n", strerror(-result),
-                bench->log);
+        fprintf(stderr, "visavis bench: the daemon did not become ready: %s\n", strerror(-result));
+        show_log(bench);
         return -1;
     }
     bench->watched = bench->daemon;
@@ -232,33 +242,24 @@ static void leave_all(VvBench *bench) {
     run_loop(bench, 1.0); /* the daemon frees a session after its end */
 }
 
-/* Prints and writes what was asked for. The program's exit status. */
+/* Writes and prints what was asked for. The program's exit status. */
 static int deliver(const VvBench *bench) {
     const VvBenchOptions *o = &bench->options;
     FILE *out = o->json && strcmp(o->json, "-") == 0 ? stderr : stdout; /* the table makes way for JSON */
-    int result = 0, violations = 0;
     vv_report_print(bench->report, out);
-    if (o->json && (result = vv_report_save(bench->report, o->json)))
-        fprintf(stderr, "visavis bench: cannot write %s: %s\n", o->json, strerror(-result));
-    int page = o->html ? vv_report_html(bench->report, o->html) : 0;
-    if (page)
-        fprintf(stderr, "visavis bench: cannot write %s: %s\n", o->html, strerror(-page));
-    char why[400];
-    json_t *old = o->compare ? vv_report_load(o->compare, why, sizeof why) : NULL;
-    if (old)
-        vv_report_compare(old, bench->report, out);
-    else if (o->compare)
-        fprintf(stderr, "visavis bench: %s\n", why);
-    if (o->slo) {
+    if (bench->old)
+        vv_report_compare(bench->old, bench->report, out);
+    int json = o->json ? vv_report_save(bench->report, o->json) : 0;
+    int html = o->html ? vv_report_html(bench->report, o->html) : 0;
+    if (json)
+        fprintf(stderr, "visavis bench: cannot write %s: %s\n", o->json, strerror(-json));
+    if (html)
+        fprintf(stderr, "visavis bench: cannot write %s: %s\n", o->html, strerror(-html));
+    if (o->slo)
         fprintf(out, "\nchecked\n");
-        violations = vv_slo_check(bench->report, o->slo, out);
-    }
-    bool failed = result || page || (o->compare && !old) || violations < 0;
-    json_decref(old);
-    return failed ? 1 : violations ? 3 : 0;
+    int violations = o->slo ? vv_slo_check(bench->report, o->slo, out) : 0;
+    return json || html || violations < 0 ? 1 : violations ? 3 : 0;
 }
-
-/* ---- life ------------------------------------------------------------------------------------------------ */
 
 static int open_bench(VvBench *bench) {
     bench->report = json_object();
@@ -277,6 +278,11 @@ static int open_bench(VvBench *bench) {
     ev_timer_init(&bench->point, on_point, 1.0, 1.0);
     ev_timer_init(&bench->stop, on_stop, 0.0, 0.0);
     bench->own.data = bench->point.data = bench;
+    char why[400];
+    if (bench->options.compare && !(bench->old = vv_report_load(bench->options.compare, why, sizeof why))) {
+        fprintf(stderr, "visavis bench: %s\n", why); /* now, not after the run; and before --json overwrites it */
+        return -1;
+    }
     if (vv_clips_make(&bench->clips)) {
         fprintf(stderr, "visavis bench: cannot make its media: `visavis doctor` says what is missing\n");
         return -1;
@@ -305,10 +311,11 @@ static void close_bench(VvBench *bench) {
     free(bench->callers);
     if (bench->daemon) {
         int status = vv_process_stop(bench->daemon, 15);
-        if (status)
-            fprintf(stderr, "visavis bench: the daemon ended with status %d; its log is %s\n", status, bench->log);
-        else
-            unlink(bench->log);
+        if (status && bench->watched) {
+            fprintf(stderr, "visavis bench: the daemon ended with status %d:\n", status);
+            show_log(bench);
+        }
+        unlink(bench->log);
     }
     if (bench->daemon_out >= 0)
         close(bench->daemon_out);
@@ -318,6 +325,7 @@ static void close_bench(VvBench *bench) {
     vv_samples_free(&bench->own_lateness);
     vv_samples_free(&bench->run.second);
     json_decref(bench->report);
+    json_decref(bench->old);
     json_decref(bench->seconds);
     json_decref(bench->speech_points);
     json_decref(bench->interrupt_points);

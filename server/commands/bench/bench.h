@@ -55,7 +55,7 @@ typedef struct VvBenchCounts {
     uint64_t missing_frames; /* gaps in the sequence numbers of frames */
     uint64_t missing_audio;
     uint64_t pts_jumps;   /* frames whose pts is not 40 ms after the one before, without a discontinuity flag */
-    uint64_t unpaired;    /* frames for which no audio of the same pts came */
+    uint64_t unpaired;    /* frames for whose moment no audio came */
     uint64_t late_speech; /* interrupted utterances heard for longer than a window in media time */
     uint64_t windows, windows_late, starved, dropped_video, dropped_camera, lost_audio; /* from stats */
 } VvBenchCounts;

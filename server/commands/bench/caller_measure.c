@@ -15,8 +15,9 @@ static void count(const VvCaller *caller, uint64_t *counter, uint64_t n) {
         *counter += n;
 }
 
-static VvArrival *slot(VvArrival *recent, int64_t pts, int64_t step) {
-    return &recent[pts / step % VV_CALLER_RECENT];
+/* The moment at which a frame begins is in the audio packet that runs over it. Both are found by the frame's number. */
+static VvArrival *slot(VvArrival *recent, int64_t frame_pts) {
+    return &recent[frame_pts / VV_CALLER_FRAME_US % VV_CALLER_RECENT];
 }
 
 /* The utterance that is being measured: its first frame, and the last of it after an interrupt. */
@@ -52,20 +53,14 @@ static void take_frame(VvCaller *caller, const VvFrameHeader *header, VvTime now
     caller->last_frame = now;
     caller->last_frame_pts = header->pts;
 
-    VvArrival *old = slot(caller->video, header->pts, VV_CALLER_FRAME_US);
+    VvArrival *old = slot(caller->video, header->pts);
     if (old->pts >= 0)
         count(caller, &counts->unpaired, 1); /* it was never met by its audio */
     *old = (VvArrival){header->pts, now};
-    const VvArrival *heard = slot(caller->audio, header->pts, VV_CALLER_PACKET_US);
+    const VvArrival *heard = slot(caller->audio, header->pts);
     if (heard->pts == header->pts) {
         vv_caller_record(caller, VV_MEASURE_SKEW, now - heard->at);
         old->pts = -1;
-    }
-    if (caller->any_audio) {
-        int64_t off = (header->pts - caller->last_audio_pts) % VV_CALLER_PACKET_US;
-        off = off < 0 ? off + VV_CALLER_PACKET_US : off;
-        vv_caller_record(caller, VV_MEASURE_PTS_SKEW,
-                         off < VV_CALLER_PACKET_US - off ? off : VV_CALLER_PACKET_US - off);
     }
 }
 
@@ -76,10 +71,12 @@ static void take_audio(VvCaller *caller, const VvFrameHeader *header, VvTime now
         count(caller, &counts->missing_audio, (uint32_t)(header->sequence - caller->next_audio));
     caller->any_audio = true;
     caller->next_audio = header->sequence + 1;
-    caller->last_audio_pts = header->pts;
-    *slot(caller->audio, header->pts, VV_CALLER_PACKET_US) = (VvArrival){header->pts, now};
-    VvArrival *seen = slot(caller->video, header->pts, VV_CALLER_FRAME_US);
-    if (seen->pts == header->pts) {
+    int64_t frame = (header->pts + VV_CALLER_FRAME_US - 1) / VV_CALLER_FRAME_US * VV_CALLER_FRAME_US;
+    if (frame >= header->pts + VV_CALLER_PACKET_US)
+        return; /* no frame begins in this packet */
+    *slot(caller->audio, frame) = (VvArrival){frame, now};
+    VvArrival *seen = slot(caller->video, frame);
+    if (seen->pts == frame) {
         vv_caller_record(caller, VV_MEASURE_SKEW, now - seen->at);
         seen->pts = -1;
     }

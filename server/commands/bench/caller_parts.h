@@ -8,14 +8,14 @@
 
 #include <ev.h>
 
-#define VV_CALLER_RECENT 64 /* packets and frames whose arrival is remembered */
+#define VV_CALLER_RECENT 64 /* frames whose arrival, and whose audio's, is remembered */
 #define VV_CALLER_PACKET_US 20000
 #define VV_CALLER_FRAME_US 40000
 
 typedef enum VvCallerSpeech { VV_CALLER_QUIET, VV_CALLER_SENDING, VV_CALLER_PLAYING } VvCallerSpeech;
 
 typedef struct VvArrival {
-    int64_t pts; /* -1: none */
+    int64_t pts; /* of the frame; -1: none */
     VvTime at;
 } VvArrival;
 
@@ -56,7 +56,6 @@ struct VvCaller {
     bool any_audio;
     VvTime last_frame;
     int64_t last_frame_pts;
-    int64_t last_audio_pts;
     VvTime earliest; /* smallest arrival - pts */
     VvArrival audio[VV_CALLER_RECENT], video[VV_CALLER_RECENT];
     bool any_stats;

@@ -2,6 +2,7 @@
 #include "server/commands/bench/inspect.h"
 
 #include "server/avatar/test_pattern.h"
+#include "server/base/clock.h"
 #include "server/commands/bench/samples.h"
 #include "server/media/opus_codec.h"
 #include "server/media/vp8_codec.h"
@@ -9,16 +10,20 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define FRAMES 32768 /* in memory, as a ring: 21 minutes */
+#define FRAMES 16384 /* remembered, as a ring: 11 minutes */
 #define RATE 48000
-#define PACKET_US 20000
+#define BLOCK 120                      /* samples in 2.5 ms: the grain in which loudness is kept */
+#define BLOCKS (RATE / BLOCK / VV_FPS) /* in a frame */
 #define SIDE_MAX 1024
 
+/* A frame's time: what the picture showed, and how loud it was. Slots are reused, so each carries its frame's number,
+ * pts / 40 ms. */
 typedef struct Moment {
-    int64_t number;  /* of the frame, pts / 40 ms; the slot is that modulo FRAMES */
-    float mouth;     /* negative: not seen */
-    float energy[2]; /* of the frame's two audio packets; negative: not heard */
+    int64_t number;
+    float mouth; /* negative: not seen */
     bool spoken;
+    float energy[BLOCKS];  /* sums of squares */
+    int16_t heard[BLOCKS]; /* samples in each, BLOCK when it is whole */
 } Moment;
 
 struct VvInspector {
@@ -56,7 +61,7 @@ static Moment *moment_at(VvInspector *inspector, int64_t pts) {
     int64_t number = pts / VV_FRAME_US;
     Moment *moment = &inspector->moments[number % FRAMES];
     if (moment->number != number)
-        *moment = (Moment){.number = number, .mouth = -1, .energy = {-1, -1}};
+        *moment = (Moment){.number = number, .mouth = -1};
     return moment;
 }
 
@@ -102,11 +107,14 @@ static void take_sound(VvInspector *inspector, const VvFrameHeader *header, cons
     }
     if (first || gap)
         return; /* the decoder settles in the first packet after a gap */
-    double energy = 0;
-    for (int i = 0; i < count; i++)
-        energy += (double)pcm[i] * pcm[i];
-    Moment *moment = moment_at(inspector, header->pts);
-    moment->energy[header->pts / PACKET_US % 2] = (float)(energy / count / (32768.0 * 32768.0));
+    /* Audio is not on the frames' grid: its presentation time counts to the sample. */
+    int64_t first_sample = (header->pts * RATE + VV_SECOND / 2) / VV_SECOND;
+    for (int i = 0; i < count; i++) {
+        int64_t block = (first_sample + i) / BLOCK;
+        Moment *moment = moment_at(inspector, block / BLOCKS * VV_FRAME_US);
+        moment->energy[block % BLOCKS] += (float)pcm[i] * (float)pcm[i];
+        moment->heard[block % BLOCKS]++;
+    }
 }
 
 void vv_inspector_take(VvInspector *inspector, const VvFrameHeader *header, const uint8_t *payload) {
@@ -116,22 +124,26 @@ void vv_inspector_take(VvInspector *inspector, const VvFrameHeader *header, cons
         take_sound(inspector, header, payload);
 }
 
-/* The loudness at a frame, on the mouth's scale; negative if it was not heard whole. */
-static float loudness(const Moment *moment) {
-    if (moment->number < 0 || moment->energy[0] < 0 || moment->energy[1] < 0)
-        return -1;
-    float level = sqrtf((moment->energy[0] + moment->energy[1]) / 2) / VV_TEST_PATTERN_MOUTH_FULL;
+/* The loudness of the 40 ms that begin at a block, on the mouth's scale; negative if they were not heard whole. */
+static float loudness(const VvInspector *inspector, int64_t from) {
+    double energy = 0;
+    for (int64_t block = from; block < from + BLOCKS; block++) {
+        const Moment *moment = &inspector->moments[block / BLOCKS % FRAMES];
+        if (moment->number != block / BLOCKS || moment->heard[block % BLOCKS] != BLOCK)
+            return -1;
+        energy += (double)moment->energy[block % BLOCKS];
+    }
+    float level = (float)(sqrt(energy / (BLOCK * BLOCKS)) / 32768) / VV_TEST_PATTERN_MOUTH_FULL;
     return level < 1 ? level : 1;
 }
 
-static size_t pair_up(const VvInspector *inspector, int lag, float *mouth, float *sound) {
+static size_t pair_up(const VvInspector *inspector, int steps, float *mouth, float *sound) {
     size_t count = 0;
     for (size_t i = 0; i < FRAMES; i++) {
         const Moment *seen = &inspector->moments[i];
-        if (seen->number < VV_INSPECT_LAGS || seen->mouth < 0 || !seen->spoken)
+        if (seen->number < VV_INSPECT_STEPS || seen->mouth < 0 || !seen->spoken)
             continue;
-        const Moment *heard = &inspector->moments[(seen->number - lag) % FRAMES];
-        float level = heard->number == seen->number - lag ? loudness(heard) : -1;
+        float level = loudness(inspector, seen->number * BLOCKS - steps);
         if (level < 0)
             continue;
         mouth[count] = seen->mouth;
@@ -143,10 +155,10 @@ static size_t pair_up(const VvInspector *inspector, int lag, float *mouth, float
 void vv_inspector_result(const VvInspector *inspector, VvInspection *result) {
     float *mouth = malloc(FRAMES * sizeof *mouth), *sound = malloc(FRAMES * sizeof *sound);
     *result = inspector->found;
-    for (int lag = -VV_INSPECT_LAGS; lag <= VV_INSPECT_LAGS && mouth && sound; lag++) {
-        size_t count = pair_up(inspector, lag, mouth, sound);
-        result->lips[lag + VV_INSPECT_LAGS] = vv_correlation(mouth, sound, count);
-        if (lag == 0)
+    for (int steps = -VV_INSPECT_STEPS; steps <= VV_INSPECT_STEPS && mouth && sound; steps++) {
+        size_t count = pair_up(inspector, steps, mouth, sound);
+        result->lips[steps + VV_INSPECT_STEPS] = vv_correlation(mouth, sound, count);
+        if (steps == 0)
             result->spoken = count;
     }
     free(mouth);

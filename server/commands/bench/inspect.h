@@ -9,18 +9,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VV_INSPECT_LAGS 5 /* frames to either side at which mouth and sound are compared */
+/* Mouth and sound are compared at shifts of -100 to 100 ms, in steps of 2.5 ms. */
+#define VV_INSPECT_STEP_MS 2.5
+#define VV_INSPECT_STEPS 40
 
 typedef struct VvInspector VvInspector;
 
 typedef struct VvInspection {
-    uint64_t pictures;                    /* decoded */
-    uint64_t broken;                      /* pictures or packets that could not be decoded */
-    uint64_t unreadable;                  /* pictures that are no test pattern (another avatar, or too damaged) */
-    uint64_t agree, differ;               /* frame number in the picture against its pts */
-    uint64_t spoken;                      /* frames under speech for which both mouth and sound are known */
-    double lips[2 * VV_INSPECT_LAGS + 1]; /* correlation of mouth and loudness; the middle is no lag, to the right the
-                                             mouth is behind the sound */
+    uint64_t pictures;                     /* decoded */
+    uint64_t broken;                       /* pictures or packets that could not be decoded */
+    uint64_t unreadable;                   /* pictures that are no test pattern (another avatar, or too damaged) */
+    uint64_t agree, differ;                /* frame number in the picture against its pts */
+    uint64_t spoken;                       /* frames under speech for which both mouth and sound are known */
+    double lips[2 * VV_INSPECT_STEPS + 1]; /* correlation of mouth and loudness; the middle is no shift, to the right
+                                              the mouth is behind the sound */
 } VvInspection;
 
 /* NULL if out of memory. One thread. */

@@ -94,19 +94,19 @@ json_t *vv_report_inspection(const VvInspection *inspections, int count) {
         sum.agree += inspections[i].agree;
         sum.differ += inspections[i].differ;
         sum.spoken += inspections[i].spoken;
-        for (int lag = 0; lag <= 2 * VV_INSPECT_LAGS; lag++)
-            sum.lips[lag] += inspections[i].lips[lag] / count;
+        for (int s = 0; s <= 2 * VV_INSPECT_STEPS; s++)
+            sum.lips[s] += inspections[i].lips[s] / count;
     }
-    int best = VV_INSPECT_LAGS;
-    for (int lag = 0; lag <= 2 * VV_INSPECT_LAGS; lag++) {
-        best = sum.lips[lag] > sum.lips[best] ? lag : best;
-        json_array_append_new(lips, rounded(sum.lips[lag]));
+    int best = VV_INSPECT_STEPS;
+    for (int s = 0; s <= 2 * VV_INSPECT_STEPS; s++) {
+        best = sum.lips[s] > sum.lips[best] ? s : best;
+        json_array_append_new(lips, rounded(sum.lips[s]));
     }
-    return json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:i, s:o}", "sessions", count, "pictures",
+    return json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "sessions", count, "pictures",
                      (json_int_t)sum.pictures, "broken", (json_int_t)sum.broken, "unreadable",
                      (json_int_t)sum.unreadable, "agree", (json_int_t)sum.agree, "differ", (json_int_t)sum.differ,
-                     "spoken_frames", (json_int_t)sum.spoken, "lips_r", rounded(sum.lips[VV_INSPECT_LAGS]),
-                     "lips_lag_ms", (best - VV_INSPECT_LAGS) * 40, "lips_by_lag", lips);
+                     "spoken_frames", (json_int_t)sum.spoken, "lips_r", rounded(sum.lips[VV_INSPECT_STEPS]),
+                     "lips_skew_ms", rounded((best - VV_INSPECT_STEPS) * VV_INSPECT_STEP_MS), "lips_by_shift", lips);
 }
 
 int vv_report_save(const json_t *report, const char *path) {

@@ -88,8 +88,10 @@ static void print_inspection(const json_t *seen, FILE *out) {
             number_in(seen, "pictures"), number_in(seen, "agree"), number_in(seen, "differ"),
             number_in(seen, "unreadable"), number_in(seen, "broken"));
     if (number_in(seen, "spoken_frames") > 0)
-        fprintf(out, "mouth against sound of the same moment: r = %.3f over %.0f frames; best at a lag of %.0f ms\n",
-                number_in(seen, "lips_r"), number_in(seen, "spoken_frames"), number_in(seen, "lips_lag_ms"));
+        fprintf(out,
+                "mouth against sound of the same moment: r = %.3f over %.0f frames; they agree best at a shift of %.1f "
+                "ms\n",
+                number_in(seen, "lips_r"), number_in(seen, "spoken_frames"), number_in(seen, "lips_skew_ms"));
 }
 
 static void print_isolation(const json_t *isolation, FILE *out) {

@@ -25,6 +25,7 @@ typedef struct VvBench {
     VvSamples own_lateness;
     VvBenchRecord record[2]; /* without, and with bad clients */
     double rss_before, rss_full, rss_after;
+    json_t *old; /* the report to compare with; NULL: none */
     json_t *report, *seconds, *speech_points, *interrupt_points, *bad_clients;
 } VvBench;
 

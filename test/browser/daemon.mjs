@@ -1,0 +1,66 @@
+// The daemon under test: started on a port of its own choosing, and stopped the way an operator stops it.
+//
+// VISAVIS names the program. How it ends is part of every test: SIGTERM must be answered by exit status 0, and a
+// sanitizer that complained on the way fails the test even if nothing else did.
+
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const PROGRAM = process.env.VISAVIS ?? 'build/visavis';
+const PAGE = fileURLToPath(new URL('../../web-demo', import.meta.url));
+const SANITIZER = /(ERROR|WARNING|SUMMARY): \w*Sanitizer|runtime error:/;
+const START_GUARD = 120000; // milliseconds; a daemon built for ThreadSanitizer starts slowly
+
+// Nothing that a test starts outlives it, however the test ends.
+const running = new Set();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+export class Daemon {
+  #child;
+  #exit;
+  #log = '';
+
+  /** Starts `visavis serve` with `options` and waits until it serves. */
+  static async start(options = []) {
+    const daemon = new Daemon();
+    const fixed = ['--address', '127.0.0.1', '--port', '0', '--web-root', PAGE, '--drain-seconds', '2'];
+    daemon.#child = spawn(PROGRAM, ['serve', ...fixed, ...options], { stdio: ['ignore', 'pipe', 'pipe'] });
+    running.add(daemon.#child);
+    daemon.#exit = new Promise((resolve) => {
+      daemon.#child.once('error', (error) => resolve(`not started: ${error.message}`));
+      daemon.#child.once('close', (status, signal) => resolve(signal ?? status));
+    }).finally(() => running.delete(daemon.#child));
+    daemon.#child.stderr.setEncoding('utf8').on('data', (text) => (daemon.#log += text));
+    const served = new Promise((resolve) => {
+      let said = '';
+      daemon.#child.stdout.setEncoding('utf8').on('data', (text) => {
+        said += text;
+        const port = /serving http:\/\/localhost:(\d+)/.exec(said)?.[1];
+        if (port) resolve(Number(port));
+      });
+    });
+    const tooLong = new Promise((resolve) => setTimeout(resolve, START_GUARD, 'it does not serve').unref());
+    const result = await Promise.race([served, daemon.#exit, tooLong]);
+    if (typeof result !== 'number' || daemon.#child.exitCode !== null) {
+      daemon.#child.kill('SIGKILL');
+      throw new Error(`${PROGRAM} serve: ${result}\n${daemon.#log}`);
+    }
+    daemon.port = result;
+    daemon.url = `http://localhost:${result}/`;
+    return daemon;
+  }
+
+  /** Asks it to end; resolves when it has, and fails unless it ended well. */
+  async stop() {
+    this.#child.kill('SIGTERM');
+    const status = await this.#exit;
+    assert.doesNotMatch(this.#log, SANITIZER);
+    assert.equal(status, 0, `exit status after SIGTERM; its log:\n${this.#log}`);
+  }
+}
+
+/** What `visavis token` prints for `options`. */
+export const token = (options) => execFileSync(PROGRAM, ['token', ...options], { encoding: 'utf8' }).trim();
