@@ -113,7 +113,8 @@ static void push_ready(VvSeat *seat, const VvSessionStart *start, const char *id
     VvFault fault;
     vv_message_decode(example, sizeof example - 1, &ready, &fault);
     snprintf(ready.ref, sizeof ready.ref, "%s", id);
-    snprintf(ready.body.SessionReady.session, sizeof ready.body.SessionReady.session, "%s", start->session);
+    if (start->session[0])
+        snprintf(ready.body.SessionReady.session, sizeof ready.body.SessionReady.session, "%s", start->session);
     push_message(seat, &ready);
 }
 
