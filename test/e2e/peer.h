@@ -88,7 +88,7 @@ void peer_await_more(Peer *peer, int count);
 /* Waits for an error of this code (the n-th, from 1). */
 const VvError *peer_await_error(Peer *peer, VvErr code, int n);
 
-/* Waits until it is closed, and expects this code. */
+/* Waits until it is closed, and expects this code (-1: any). */
 void peer_await_closed(Peer *peer, int code);
 
 /* The n-th (from 0) message of a type, or NULL; and how many there are. */

@@ -99,7 +99,7 @@ static size_t read_head(int fd, Reply *reply, char *rest, size_t room) {
     assert_true(left <= room);
     memcpy(rest, end, left);
     *end = '\0';
-    if (sscanf(reply->head, "HTTP/1.1 %d ", &reply->status) != 1)
+    if (sscanf(reply->head, "HTTP/1.%*d %d ", &reply->status) != 1)
         fail_msg("not an answer: %s", reply->head);
     return left;
 }

@@ -211,11 +211,13 @@ static void measure(VvBench *bench) {
     double seconds = bench->options.seconds;
     if (!bench->options.bad) {
         stretch(bench, &bench->record[0], seconds);
+        bench->rss_full = rss(bench);
         return;
     }
     for (int round = 0; round < BAD_ROUNDS; round++) {
         int out;
         stretch(bench, &bench->record[0], seconds / BAD_ROUNDS);
+        bench->rss_full = round ? bench->rss_full : rss(bench); /* later the bad clients' sessions are in it */
         pid_t bad = start_bad(bench, &out);
         if (bad < 0) {
             fprintf(stderr, "visavis bench: cannot start the bad clients: %s\n", strerror(-bad));
@@ -342,7 +344,6 @@ static int run_bench(VvBench *bench) {
         if (join_all(bench))
             return -1;
         measure(bench);
-        bench->rss_full = rss(bench);
         leave_all(bench);
         bench->rss_after = rss(bench);
     }

@@ -18,7 +18,7 @@ static const char head[] =
     "font:15px/1.5 system-ui,sans-serif}main{max-width:1200px;margin:0 auto;padding:32px 20px 64px}\n"
     "h1{font-size:26px;font-weight:650;margin:0}h2{font-size:17px;font-weight:600;margin:40px 0 12px}"
     ".sub{color:var(--soft);margin:4px 0 24px}\n"
-    ".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(170px,1fr));gap:12px}"
+    ".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(230px,1fr));gap:12px}"
     ".tile,figure,.wide{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:14px 16px;"
     "margin:0}.tile b{display:block;font-size:26px;font-weight:650;font-variant-numeric:tabular-nums}"
     ".tile span{color:var(--soft);font-size:13px}\n"
