@@ -19,7 +19,7 @@ override LDFLAGS := $(SAN) -pthread -rdynamic $(LDFLAGS)
 
 # What each library needs from the system; flite has no .pc file.
 LIBS_protocol := -ljansson
-LIBS_media    := -lopus -lvpx -lspeexdsp -lyuv
+LIBS_media    := -lopus -lvpx -lspeexdsp
 LIBS_session  := -lev
 LIBS_net      := -lwebsockets -lev -ljwt -lssl -lcrypto
 LIBS_commands := -lflite_cmu_us_slt -lflite_usenglish -lflite_cmulex -lflite

@@ -43,7 +43,7 @@ owner() {
     jansson.h) echo "protocol server/commands" ;;
     jwt.h) echo server/net ;;
     opus/*) echo "server/media server/commands" ;;
-    vpx/* | speex/* | libyuv*) echo "server/media server/commands" ;;
+    vpx/* | speex/*) echo "server/media server/commands" ;;
     flite/*) echo server/commands ;;
     cuda*) echo kernels/cuda ;;
     *) echo any ;;

@@ -42,13 +42,13 @@ export class Transcript {
   }
 
   finished(utterance, interrupted, position) {
-    const entry = this.#speaking.get(utterance);
+    // What was cleared before it was heard has no beginning. Lines are said in order, so it is the oldest that waits.
+    const entry = this.#speaking.get(utterance) ?? (interrupted && position === 0 ? this.#oldestQueued() : undefined);
     if (!entry) return;
     this.#speaking.delete(utterance);
     this.#mark(entry, interrupted ? 'cut' : 'said');
-    entry.item.querySelector('.note').textContent = interrupted
-      ? `Cut short after ${(position / 1000).toFixed(1)} s`
-      : '';
+    const cut = position === 0 ? 'Not said' : `Cut short after ${(position / 1000).toFixed(1)} s`;
+    entry.item.querySelector('.note').textContent = interrupted ? cut : '';
     if (this.#speaking.size === 0) this.#caption.textContent = '';
   }
 
@@ -68,6 +68,10 @@ export class Transcript {
 
   get speaking() {
     return this.#speaking.size > 0;
+  }
+
+  #oldestQueued() {
+    return this.#entries.find(({ item }) => item.dataset.state === 'queued');
   }
 
   #recent(matches) {

@@ -1,16 +1,14 @@
-/* Pictures: allocation, copies, scaling (libyuv), and the BT.709 colour conversion.
+/* Pictures: allocation, copies, rectangles, and the BT.709 colour conversion; scale.c has the scaling.
  *
  * The conversion is fixed point in 16-bit factors and 32-bit sums, over blocks of a constant number of pixels that are
  * first taken apart into planes: such loops any compiler turns into vector code without being told how. */
 #include "server/media/picture.h"
 
 #include <errno.h>
-#include <libyuv/scale.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SIZE_MAX_PIXELS 8192
 #define ALIGNMENT 64
 #define BLOCK 64 /* pixels of a row that are converted at once; even */
 
@@ -38,7 +36,7 @@ static uint8_t *row_of(const VvPicture *picture, int p, int y) {
 
 int vv_picture_alloc(VvPicture *picture, int width, int height) {
     *picture = (VvPicture){0};
-    if (width < 1 || height < 1 || width > SIZE_MAX_PIXELS || height > SIZE_MAX_PIXELS)
+    if (width < 1 || height < 1 || width > VV_PICTURE_SIZE_MAX || height > VV_PICTURE_SIZE_MAX)
         return -EINVAL;
     const size_t luma_bytes = (size_t)aligned(width) * (size_t)height;
     const size_t chroma_bytes = (size_t)aligned(chroma(width)) * (size_t)chroma(height);
@@ -66,12 +64,6 @@ void vv_picture_copy(VvPicture *to, const VvPicture *from) {
     for (int p = 0; p < 3; p++)
         for (int y = 0; y < plane_height(to, p); y++)
             memcpy(row_of(to, p, y), row_of(from, p, y), (size_t)plane_width(to, p));
-}
-
-void vv_picture_scale(VvPicture *to, const VvPicture *from) {
-    I420Scale(from->plane[0], from->stride[0], from->plane[1], from->stride[1], from->plane[2], from->stride[2],
-              from->width, from->height, to->plane[0], to->stride[0], to->plane[1], to->stride[1], to->plane[2],
-              to->stride[2], to->width, to->height, kFilterBox);
 }
 
 VvPicture vv_picture_crop(const VvPicture *of, int x, int y, int width, int height) {

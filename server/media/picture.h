@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define VV_PICTURE_SIZE_MAX 8192 /* pixels, width and height */
+
 /* Chroma planes are (width + 1) / 2 by (height + 1) / 2. */
 typedef struct VvPicture {
     int width, height;
@@ -17,16 +19,17 @@ typedef struct VvYuv {
     uint8_t y, u, v;
 } VvYuv;
 
-/* Allocates the planes in one block, 64-byte aligned rows, contents undefined. 0 or -ENOMEM / -EINVAL (sizes 1..8192).
- * Release with vv_picture_free, which also accepts a zeroed picture. */
+/* Allocates the planes in one block, 64-byte aligned rows, contents undefined. 0 or -ENOMEM / -EINVAL
+ * (sizes 1..VV_PICTURE_SIZE_MAX). Release with vv_picture_free, which also accepts a zeroed picture. */
 int vv_picture_alloc(VvPicture *picture, int width, int height);
 void vv_picture_free(VvPicture *picture);
 
 /* Copies between pictures of the same size. */
 void vv_picture_copy(VvPicture *to, const VvPicture *from);
 
-/* Scales to the size of `to`: box filter downwards, bilinear upwards. libyuv takes some rows of scratch memory for the
- * call. Good down to about 1 : 16; a larger box loses a level or more of brightness. */
+/* Scales to the size of `to`, each axis for itself: the mean of the area covered where it shrinks, linear between
+ * centres where it grows. Any sizes 1..VV_PICTURE_SIZE_MAX and any views; the two must not share bytes. A flat picture
+ * stays exactly so, and every sample is within 1 of the exact one. Allocates nothing; about 70 KiB of stack. */
 void vv_picture_scale(VvPicture *to, const VvPicture *from);
 
 /* A view of a rectangle (even x and y, inside the picture) of `of`; shares its bytes, and is never freed itself. */

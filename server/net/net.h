@@ -35,7 +35,7 @@ struct VvServer {
     VvHub *hub;
     int web_root; /* folder, for openat */
     int sockets, connection_count;
-    bool draining;
+    bool draining, drained;
     VvTime emptied; /* when the last session was found to have ended while draining; 0: not yet */
 
     ev_async wake;     /* some seat has output, or a session ended */

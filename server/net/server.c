@@ -158,12 +158,13 @@ static void poll_hub(VvServer *server) {
 /* Draining is done when no session is left and all connections were told; or, if some do not take it, a little later.
  */
 static void check_drained(VvServer *server, VvTime now) {
-    if (!server->draining || vv_hub_sessions(server->hub) > 0)
+    if (!server->draining || server->drained || vv_hub_sessions(server->hub) > 0)
         return;
     if (!server->emptied)
         server->emptied = now;
     vv_connections_end_idle(server);
-    if (server->connection_count == 0 || now - server->emptied > FAREWELL_PATIENCE)
+    server->drained = server->connection_count == 0 || now - server->emptied > FAREWELL_PATIENCE;
+    if (server->drained)
         ev_break(server->loop, EVBREAK_ALL);
 }
 

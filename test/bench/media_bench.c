@@ -16,7 +16,9 @@ enum { RUNS = 301, FRAMES = 50 };
 
 typedef struct Bench {
     VvPicture picture[FRAMES]; /* 256 x 256, moving */
-    VvPicture camera, face;    /* 640 x 480, 96 x 96 */
+    VvPicture camera;          /* 640 x 480 */
+    VvPicture half, thumb;     /* 320 x 240, 96 x 72 */
+    VvPicture odd, large;      /* 427 x 321, 512 x 512 */
     VvPicture decoded;
     uint8_t *rgb;
     VvVp8Encoder *vp8_encoder;
@@ -55,9 +57,23 @@ static void decode_vp8(Bench *bench, int i) {
                   &bench->decoded);
 }
 
-static void scale(Bench *bench, int i) {
+static void scale_half(Bench *bench, int i) {
     (void)i;
-    vv_picture_scale(&bench->face, &bench->camera);
+    vv_picture_scale(&bench->half, &bench->camera);
+}
+
+static void scale_thumb(Bench *bench, int i) {
+    (void)i;
+    vv_picture_scale(&bench->thumb, &bench->camera);
+}
+
+static void scale_odd(Bench *bench, int i) {
+    (void)i;
+    vv_picture_scale(&bench->odd, &bench->camera);
+}
+
+static void scale_up(Bench *bench, int i) {
+    vv_picture_scale(&bench->large, &bench->picture[i % FRAMES]);
 }
 
 static void from_rgb(Bench *bench, int i) {
@@ -115,7 +131,10 @@ static const struct {
     {"vp8 encode 256x256, 300 kbit/s", encode_vp8, 1},
     {"vp8 encode 256x256, key frame", encode_vp8_key, 1},
     {"vp8 decode 256x256", decode_vp8, 1},
-    {"scale 640x480 to 96x96", scale, 2},
+    {"scale 640x480 to 320x240", scale_half, 2},
+    {"scale 640x480 to 96x72", scale_thumb, 2},
+    {"scale 640x480 to 427x321", scale_odd, 2},
+    {"scale 256x256 to 512x512", scale_up, 2},
     {"rgb to picture, 256x256", from_rgb, 5},
     {"picture to rgb, 256x256", to_rgb, 5},
 };
@@ -151,7 +170,9 @@ static int prepare_pictures(Bench *bench) {
         synth_picture(&bench->picture[i], i);
     }
     bench->rgb = malloc(3 * 256 * 256);
-    if (!bench->rgb || vv_picture_alloc(&bench->camera, 640, 480) || vv_picture_alloc(&bench->face, 96, 96))
+    if (!bench->rgb || vv_picture_alloc(&bench->camera, 640, 480) || vv_picture_alloc(&bench->half, 320, 240) ||
+        vv_picture_alloc(&bench->thumb, 96, 72) || vv_picture_alloc(&bench->odd, 427, 321) ||
+        vv_picture_alloc(&bench->large, 512, 512))
         return -1;
     synth_picture(&bench->camera, 0);
     vv_picture_to_rgb(&bench->picture[0], bench->rgb, 3 * 256);
@@ -198,7 +219,10 @@ static void release(Bench *bench) {
         free(bench->frames[i]);
     }
     vv_picture_free(&bench->camera);
-    vv_picture_free(&bench->face);
+    vv_picture_free(&bench->half);
+    vv_picture_free(&bench->thumb);
+    vv_picture_free(&bench->odd);
+    vv_picture_free(&bench->large);
     free(bench->rgb);
     vv_vp8_encoder_free(&bench->vp8_encoder);
     vv_vp8_decoder_free(&bench->vp8_decoder);

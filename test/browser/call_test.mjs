@@ -8,6 +8,7 @@ import { after, before, test } from 'node:test';
 
 import { Browser } from './browser.mjs';
 import { Daemon } from './daemon.mjs';
+import { bestShift, installEars, readEars } from './ears.mjs';
 import { cameraZones } from './material.mjs';
 import { correlation, frameNumber, installProbe, loudness, quantile, readProbe } from './picture.mjs';
 import { Wire } from './wire.mjs';
@@ -27,6 +28,7 @@ before(async () => {
   page = await browser.open(wire.url);
   await page.state('lobby');
   await installProbe(page.tab);
+  await installEars(page.tab);
 });
 after(async () => {
   await browser?.stop();
@@ -138,6 +140,18 @@ test('picture and voice of one moment carry the same time, and are played togeth
     `skew of ${sizes.length} frames drawn: median ${median.toFixed(1)} ms, p99 ${quantile(sizes, 0.99).toFixed(1)} ms`,
   );
   assert.ok(median <= 20, `median ${median} ms`);
+});
+
+test('what comes out of the speaker fits what is on the screen', async (t) => {
+  const [{ pts }] = playback('started', SENTENCE);
+  const [{ position_ms }] = playback('finished', SENTENCE);
+  const { frames } = await readProbe(page.tab);
+  const spoken = frames.filter((frame) => frame.pts >= pts - 200000 && frame.pts <= pts + position_ms * 1000 + 200000);
+  const mouths = new Map(spoken.map((frame) => [frame.pts, frame.mouth]));
+  const { shift, r } = bestShift(await readEars(page.tab), mouths, correlation);
+  t.diagnostic(`sound against picture, by ear: ${shift} ms late (r = ${r.toFixed(3)})`);
+  assert.ok(r >= 0.9, `r = ${r}`);
+  assert.ok(Math.abs(shift) <= 20, `${shift} ms`);
 });
 
 test('Interrupt silences the avatar within one window', async (t) => {

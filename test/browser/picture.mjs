@@ -27,14 +27,17 @@ function probe({ MOUTH, VOICE, CELLS, THUMBNAIL, INSET }) {
   const frames = [];
   const energy = new Map();
 
+  // The page's own canvas is not made for reading.
+  const context = new OffscreenCanvas(256, 256).getContext('2d', { willReadFrequently: true });
+
   const luma = (data, i) => 0.2126 * data[i] + 0.7152 * data[i + 1] + 0.0722 * data[i + 2];
-  const lightShare = (context, { x, y, width, height }) => {
+  const lightShare = ({ x, y, width, height }) => {
     const { data } = context.getImageData(x, y, width, height);
     let sum = 0;
     for (let i = 0; i < data.length; i += 4) sum += luma(data, i);
     return sum / (width * height * 255);
   };
-  const readClock = (context) => {
+  const readClock = () => {
     const { x, y, width, height, count } = CELLS;
     const { data } = context.getImageData(x, y + height / 2, width, 1);
     let number = 0;
@@ -44,7 +47,7 @@ function probe({ MOUTH, VOICE, CELLS, THUMBNAIL, INSET }) {
     }
     return number;
   };
-  const readThumbnail = (context) => {
+  const readThumbnail = () => {
     const { x, y, width, height } = THUMBNAIL;
     const { data } = context.getImageData(x, y, width, height);
     const zone = { width: width / 3, height: height / 3 };
@@ -80,14 +83,13 @@ function probe({ MOUTH, VOICE, CELLS, THUMBNAIL, INSET }) {
       }
     },
     video(pts, canvas) {
-      if (canvas.width !== 256) return; // not yet a frame of the call
-      const context = canvas.getContext('2d');
+      context.drawImage(canvas, 0, 0, 256, 256);
       frames.push({
         pts,
-        clock: readClock(context),
-        mouth: lightShare(context, MOUTH),
-        voice: lightShare(context, VOICE),
-        ...readThumbnail(context),
+        clock: readClock(),
+        mouth: lightShare(MOUTH),
+        voice: lightShare(VOICE),
+        ...readThumbnail(),
       });
     },
   };

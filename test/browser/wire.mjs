@@ -87,7 +87,6 @@ export class Wire {
   #note(call, from, { binary, payload }) {
     if (call.number === 0) call.number = ++this.#calls;
     const fields = binary ? mediaFields(payload) : JSON.parse(payload.toString('utf8'));
-    this.onBytes?.(fields, payload);
     this.messages.push({ call: call.number, from, ...fields });
     for (const done of [...this.#waiting]) done();
   }

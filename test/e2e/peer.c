@@ -3,6 +3,7 @@
 
 #include "server/media/opus_codec.h"
 #include "test/e2e/loop.h"
+#include "test/e2e/wire.h"
 
 #include <ev.h>
 #include <math.h>
@@ -442,6 +443,12 @@ void peer_check_media(const Peer *peer) {
     }
     if (audios)
         assert_true(abs(audios - 2 * videos) <= 2); /* the last picture may still be under way */
+}
+
+void peer_expect_well(Peer *witness, const Daemon *daemon) {
+    peer_await_more(witness, 2);
+    assert_int_equal(peer_messages(witness, VV_MSG_ERROR), 0);
+    assert_int_equal(http_status(daemon, "/healthz"), 200);
 }
 
 int64_t peer_clock(Peer *peer) {

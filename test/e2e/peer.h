@@ -107,6 +107,10 @@ const PeerMessage *peer_finished(const Peer *peer, uint32_t utterance);
  * packets side by side, jumps only where they are flagged. */
 void peer_check_media(const Peer *peer);
 
+/* Holds a call beside whatever was done to the daemon: its frames go on, it was told of no error, and the daemon says
+ * that it is healthy. */
+void peer_expect_well(Peer *witness, const Daemon *daemon);
+
 /* The media clock now, by a ping. */
 int64_t peer_clock(Peer *peer);
 

@@ -186,12 +186,13 @@ void metric_at_least(const Daemon *daemon, const char *name, double value) {
 
 int wire_upgrade(int fd, const Daemon *daemon, const char *path, const char *headers, Reply *reply) {
     static Reply own;
-    char request[8192], rest[sizeof own.head];
+    char request[8192], host[64], rest[sizeof own.head];
     reply = reply ? reply : &own;
+    snprintf(host, sizeof host, "Host: localhost:%d\r\n", daemon->port);
     const int size = snprintf(request, sizeof request,
-                              "GET %s HTTP/1.1\r\nHost: localhost:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                              "GET %s HTTP/1.1\r\n%sUpgrade: websocket\r\nConnection: Upgrade\r\n"
                               "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n",
-                              path, daemon->port, headers);
+                              path, strstr(headers, "Host: ") ? "" : host, headers);
     assert_true(size < (int)sizeof request);
     wire_send(fd, request, (size_t)size);
     reply->size = read_head(fd, reply, rest, sizeof rest);

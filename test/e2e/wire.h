@@ -54,7 +54,8 @@ void wire_await_closed(int fd);
 
 /* ---- WebSockets -------------------------------------------------------------------------------------------------- */
 
-/* Asks for an upgrade at `path`, with `headers` (lines ending in CRLF) beside the necessary ones but the subprotocol.
+/* Asks for an upgrade at `path`, with `headers` (lines ending in CRLF) beside the necessary ones but the subprotocol;
+ * a Host among them takes the place of the daemon's own.
  * Returns the status; `reply` is filled if it is not 101 (NULL: not wanted), and the socket is then closed. */
 int wire_upgrade(int fd, const Daemon *daemon, const char *path, const char *headers, Reply *reply);
 

@@ -338,7 +338,7 @@ static int run_bench(VvBench *bench) {
     vv_bench_describe_setup(bench);
     bench->rss_before = rss(bench);
     if (bench->options.churn) {
-        json_t *churn = vv_bench_churn(&bench->run, bench->options.churn, bench->watched);
+        json_t *churn = vv_bench_churn(&bench->run, bench->options.churn, bench->watched, &bench->record[0]);
         json_object_set_new(bench->report, "churn", churn);
     } else {
         if (join_all(bench))

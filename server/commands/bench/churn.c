@@ -13,6 +13,7 @@
 
 typedef struct Churn {
     VvBenchRun *run;
+    VvBenchRecord *record;
     VvCaller *slot[AT_ONCE];
     VvTime since[AT_ONCE];
     int cycles, begun, done, failed;
@@ -47,6 +48,9 @@ static void look_at(Churn *churn, int i, VvTime now) {
     if (caller) {
         churn->failed += !vv_caller_seen(caller);
         churn->done++;
+        vv_samples_merge(&churn->record->pool[VV_MEASURE_JOIN], vv_caller_samples(caller, VV_MEASURE_JOIN));
+        vv_samples_merge(&churn->record->pool[VV_MEASURE_FIRST_FRAME],
+                         vv_caller_samples(caller, VV_MEASURE_FIRST_FRAME));
         vv_caller_free(&churn->slot[i]);
         if ((int64_t)churn->done * POINTS / churn->cycles > (int64_t)(churn->done - 1) * POINTS / churn->cycles)
             note_memory(churn);
@@ -70,13 +74,15 @@ static void on_look(struct ev_loop *loop, ev_timer *timer, int events) {
         ev_break(loop, EVBREAK_ALL);
 }
 
-json_t *vv_bench_churn(VvBenchRun *run, int cycles, pid_t daemon) {
-    Churn churn = {.run = run, .cycles = cycles, .daemon = daemon, .points = json_array()};
+json_t *vv_bench_churn(VvBenchRun *run, int cycles, pid_t daemon, VvBenchRecord *record) {
+    Churn churn = {.run = run, .record = record, .cycles = cycles, .daemon = daemon, .points = json_array()};
     note_memory(&churn); /* the first point is before any */
     ev_timer_init(&churn.look, on_look, 0.0, LOOK_EVERY);
     churn.look.data = &churn;
     ev_timer_start(run->loop, &churn.look);
+    run->recording = true;
     ev_run(run->loop, 0);
+    run->recording = false;
     ev_timer_stop(run->loop, &churn.look);
     double growth = churn.last_rss - churn.second_rss;
     int span = churn.done - churn.second_done;

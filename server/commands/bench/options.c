@@ -66,6 +66,8 @@ static bool understand(VvBenchOptions *o) {
         return complain("--bad and --churn are two runs");
     if (o->churn && o->churn < 10)
         return complain("--churn is at least 10");
+    if (o->churn)
+        o->inspect = 0; /* its calls are too short to look at */
     if (o->inspect > o->sessions)
         o->inspect = o->sessions;
     return true;

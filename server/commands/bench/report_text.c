@@ -24,12 +24,13 @@ static const char *words_of(const char *key) {
 static void print_section(const json_t *section, const char *title, FILE *out) {
     const char *key;
     json_t *measure;
-    if (!json_object_size(section))
-        return;
-    fprintf(out, "\n%-52s %9s %9s %9s %9s %8s\n", title, "p50", "p90", "p99", "max", "count");
+    bool begun = false;
     json_object_foreach((json_t *)(uintptr_t)section, key, measure) {
         if (number_in(measure, "count") <= 0)
             continue;
+        if (!begun)
+            fprintf(out, "\n%-52s %9s %9s %9s %9s %8s\n", title, "p50", "p90", "p99", "max", "count");
+        begun = true;
         fprintf(out, "  %-50s %9.2f %9.2f %9.2f ", words_of(key), number_in(measure, "p50"), number_in(measure, "p90"),
                 number_in(measure, "p99"));
         if (json_object_get(measure, "max"))
@@ -42,9 +43,13 @@ static void print_section(const json_t *section, const char *title, FILE *out) {
 
 static void print_setup(const json_t *report, FILE *out) {
     const json_t *setup = json_object_get(report, "setup"), *machine = json_object_get(report, "machine");
-    fprintf(out, "visavis bench %s: %.0f sessions, %.0f s, speech %s, %s at %s\n", text_in(report, "version"),
-            number_in(setup, "sessions"), number_in(setup, "seconds"), text_in(setup, "pace"), text_in(setup, "size"),
-            text_in(setup, "url"));
+    if (json_object_get(report, "churn"))
+        fprintf(out, "visavis bench %s: connections that come and go, at %s\n", text_in(report, "version"),
+                text_in(setup, "url"));
+    else
+        fprintf(out, "visavis bench %s: %.0f sessions, %.0f s, speech %s, %s at %s\n", text_in(report, "version"),
+                number_in(setup, "sessions"), number_in(setup, "seconds"), text_in(setup, "pace"),
+                text_in(setup, "size"), text_in(setup, "url"));
     fprintf(out, "on %s, %.0f cores\n", text_in(machine, "cpu"), number_in(machine, "cores"));
 }
 

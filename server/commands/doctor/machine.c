@@ -114,7 +114,6 @@ void vv_doctor_libraries(VvFindings *findings) {
         {"jansson", "json_loadb", "jansson_version_str", NULL, NULL},
         {"libjwt", "jwt_decode", NULL, NULL, NULL},
         {"speexdsp", "speex_resampler_init", NULL, NULL, NULL},
-        {"libyuv", "I420Scale", NULL, NULL, NULL},
     };
     for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
         char version[160];
