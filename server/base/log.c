@@ -51,32 +51,53 @@ int vv_log_level(const char *name) {
 /* ---- writing lines -------------------------------------------------------------------------------------------------
  */
 
-static void put_json_text(const char *text) {
+/* As the inside of a JSON string, at most six bytes for one. */
+static char *escape(char *at, const char *text) {
+    static const char digits[] = "0123456789abcdef";
     for (; *text; text++) {
         const unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\')
-            fprintf(stderr, "\\%c", c);
-        else if (c < 0x20)
-            fprintf(stderr, "\\u%04x", c);
-        else
-            fputc(c, stderr);
+        if (c == '"' || c == '\\') {
+            *at++ = '\\';
+            *at++ = (char)c;
+        } else if (c < 0x20) {
+            memcpy(at, "\\u00", 4);
+            at[4] = digits[c >> 4];
+            at[5] = digits[c & 15];
+            at += 6;
+        } else {
+            *at++ = (char)c;
+        }
     }
+    return at;
 }
 
+/* A line stays one line, and moves no cursor, whatever a client sent. */
+static char *blank(char *at, const char *text) {
+    for (; *text; text++)
+        *at++ = (unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text;
+    return at;
+}
+
+/* One write a line: standard error has no buffer, and other programs may write there too. */
 static void put_line(VvLevel level, const struct timespec *time, const char *part, const char *text) {
     struct tm utc;
-    char stamp[40];
+    char stamp[40], line[6 * LINE + 256];
     gmtime_r(&time->tv_sec, &utc);
     const size_t size = strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
     snprintf(stamp + size, sizeof stamp - size, ".%03dZ", (int)(time->tv_nsec / 1000000));
+    char *at = line;
     if (as_json) {
-        fprintf(stderr, "{\"time\":\"%s\",\"level\":\"%s\",\"part\":\"%s\",\"text\":\"", stamp, level_names[level],
-                part);
-        put_json_text(text);
-        fputs("\"}\n", stderr);
+        at += snprintf(at, 256, "{\"time\":\"%s\",\"level\":\"%s\",\"part\":\"%.15s\",\"text\":\"", stamp,
+                       level_names[level], part);
+        at = escape(at, text);
+        *at++ = '"';
+        *at++ = '}';
     } else {
-        fprintf(stderr, "%s %-7s %-8s %s\n", stamp, level_names[level], part, text);
+        at += snprintf(at, 256, "%s %-7s %-8.15s ", stamp, level_names[level], part);
+        at = blank(at, text);
     }
+    *at++ = '\n';
+    fwrite(line, 1, (size_t)(at - line), stderr);
 }
 
 static void put_dropped(void) {

@@ -18,6 +18,11 @@
 #define LINES_MAX 1024
 #define PATIENCE 60 /* seconds, as long as a session waits for its backend */
 
+typedef struct Member {
+    VvLine *line;
+    bool again; /* the session ended and was made anew before the line noticed: join it when the line is over */
+} Member;
+
 struct VvAssistant {
     VvAssistantConfig config;
     char *url, *greeting;
@@ -35,7 +40,7 @@ struct VvAssistant {
     ev_prepare reap;
     atomic_bool stopping;
     VvClients *clients;
-    VvLine *lines[LINES_MAX], *over[LINES_MAX];
+    Member lines[LINES_MAX], over[LINES_MAX];
     size_t line_count, over_count;
 };
 
@@ -51,19 +56,11 @@ static void line_over(void *user, VvLine *line, const char *why) {
     if (why)
         vv_log(VV_LOG_WARNING, "assistant", "left session %s: %s", vv_line_session(line), why);
     for (size_t i = 0; i < assistant->line_count; i++)
-        if (assistant->lines[i] == line) {
+        if (assistant->lines[i].line == line) {
+            assistant->over[assistant->over_count++] = assistant->lines[i]; /* its own callback: freed later */
             assistant->lines[i] = assistant->lines[--assistant->line_count];
-            assistant->over[assistant->over_count++] = line; /* this is its own callback: freed before the next wait */
             return;
         }
-}
-
-static void reap(struct ev_loop *loop, ev_prepare *prepare, int events) {
-    (void)loop;
-    (void)events;
-    VvAssistant *assistant = prepare->data;
-    while (assistant->over_count)
-        vv_line_free(&assistant->over[--assistant->over_count]);
 }
 
 /* Whether a URL is this very machine's. */
@@ -77,8 +74,10 @@ static bool on_loopback(const char *url) {
 
 static void join_session(VvAssistant *assistant, const char *session) {
     for (size_t i = 0; i < assistant->line_count; i++)
-        if (strcmp(vv_line_session(assistant->lines[i]), session) == 0)
+        if (strcmp(vv_line_session(assistant->lines[i].line), session) == 0) {
+            assistant->lines[i].again = true;
             return;
+        }
     VvLineConfig config = {.loop = assistant->loop,
                            .clients = assistant->clients,
                            .url = assistant->url,
@@ -94,9 +93,23 @@ static void join_session(VvAssistant *assistant, const char *session) {
     /* Lines that are over still need their place in `over`. */
     VvLine *line = assistant->line_count + assistant->over_count < LINES_MAX ? vv_line_open(&config) : NULL;
     if (line)
-        assistant->lines[assistant->line_count++] = line;
+        assistant->lines[assistant->line_count++] = (Member){.line = line};
     else
         vv_log(VV_LOG_ERROR, "assistant", "cannot join session %s", session);
+}
+
+static void reap(struct ev_loop *loop, ev_prepare *prepare, int events) {
+    (void)loop;
+    (void)events;
+    VvAssistant *assistant = prepare->data;
+    while (assistant->over_count) {
+        Member member = assistant->over[--assistant->over_count];
+        char session[65];
+        snprintf(session, sizeof session, "%s", vv_line_session(member.line));
+        vv_line_free(&member.line);
+        if (member.again)
+            join_session(assistant, session);
+    }
 }
 
 static void woken(struct ev_loop *loop, ev_async *async, int events) {
@@ -118,9 +131,9 @@ static void *run(void *arg) {
     ev_run(assistant->loop, 0);
     vv_clients_close(&assistant->clients);
     while (assistant->line_count)
-        vv_line_free(&assistant->lines[--assistant->line_count]);
+        vv_line_free(&assistant->lines[--assistant->line_count].line);
     while (assistant->over_count)
-        vv_line_free(&assistant->over[--assistant->over_count]);
+        vv_line_free(&assistant->over[--assistant->over_count].line);
     return NULL;
 }
 

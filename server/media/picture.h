@@ -29,7 +29,7 @@ void vv_picture_copy(VvPicture *to, const VvPicture *from);
 
 /* Scales to the size of `to`, each axis for itself: the mean of the area covered where it shrinks, linear between
  * centres where it grows. Any sizes 1..VV_PICTURE_SIZE_MAX and any views; the two must not share bytes. A flat picture
- * stays exactly so, and every sample is within 1 of the exact one. Allocates nothing; about 70 KiB of stack. */
+ * stays exactly so, and every sample is within 1 of the exact one. Allocates nothing; about 100 KiB of stack. */
 void vv_picture_scale(VvPicture *to, const VvPicture *from);
 
 /* A view of a rectangle (even x and y, inside the picture) of `of`; shares its bytes, and is never freed itself. */

@@ -97,7 +97,7 @@ static uint16_t weight_of(int64_t part, int64_t whole) {
 }
 
 static Shrink shrink_of(int from, int to) {
-    int bits = 8; /* of gain */
+    int bits = LINE_BITS; /* of gain */
     while (bits > 0 && from >= (to << (8 - bits)))
         bits--;
     return (Shrink){(uint16_t)(1 << bits), weight_of((int64_t)to << LINE_BITS, (int64_t)from << bits)};
@@ -127,9 +127,12 @@ static void sum_rows(Scratch *scratch, const Plane *from, int height, int y, Shr
 /* ---- along a line ---------------------------------------------------------------------------------------- */
 
 static void line_halve(uint16_t *restrict out, int width, const uint16_t *restrict line) {
-    for (int x = 0; x < width; x += BLOCK)
+    int x = 0;
+    for (; x + BLOCK <= width; x += BLOCK)
         for (int i = 0; i < BLOCK; i++)
             out[x + i] = (uint16_t)((line[2 * (x + i)] + line[2 * (x + i) + 1] + 1) >> 1);
+    for (; x < width; x++)
+        out[x] = (uint16_t)((line[2 * x] + line[2 * x + 1] + 1) >> 1);
 }
 
 /* Positions are in 2^-32 of a sample, the fractions of samples in 2^-16. */
@@ -243,6 +246,8 @@ void vv_picture_scale(VvPicture *to, const VvPicture *from) {
         return;
     }
     Scratch scratch;
+    memset(scratch.padded, 0, sizeof scratch.padded); /* half a microsecond, and no line is ever undefined */
+    memset(scratch.scaled, 0, sizeof scratch.scaled);
     scratch.line = scratch.padded + BLOCK;
     for (int p = 0; p < 3; p++) {
         const Plane out = plane_of(to, p), in = plane_of(from, p);

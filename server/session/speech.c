@@ -17,9 +17,11 @@
 /* PCM is stored in pieces of at most this many bytes (60 ms at 16 kHz), so that one piece never makes more than a few
  * frames and the ring loses little at its end. Opus packets are stored whole. */
 #define PIECE 1920
-#define STORE_BYTES (1 << 20) /* credit, and what records' heads and the ring's end can cost on top of it */
-#define STAGE 16384           /* samples: 120 ms of Opus at 48 kHz on top of what waits for a frame */
-#define SLACK_FRAMES 6        /* free frames needed to decode one more piece */
+/* Room for VV_SPEECH_BYTES in whatever messages they come: an Opus packet of one byte counts 25 and takes 32, and the
+ * ring's end may cost one packet more. */
+#define STORE_BYTES (1 << 20)
+#define STAGE 16384    /* samples: 120 ms of Opus at 48 kHz on top of what waits for a frame */
+#define SLACK_FRAMES 6 /* free frames needed to decode one more piece */
 #define SILENCE_TAIL 512
 
 enum { PIECE_LAST = 1 };
@@ -27,12 +29,16 @@ enum { PIECE_LAST = 1 };
 typedef struct Piece {
     VvTime arrived;
     uint32_t utterance;
-    uint32_t flags;
+    uint16_t flags;
+    uint16_t counted; /* bytes as credit counts them */
 } Piece;
 
 struct VvSpeech {
     VvRing *store;
+    /* Bytes as credit counts them. */
     _Atomic int64_t received; /* written by the network thread alone */
+    _Atomic int64_t taken;    /* written by the worker alone */
+    uint32_t newest;          /* utterance that was begun */
 
     VvUtterance *queue[VV_UTTERANCES_MAX];
     int queued;
@@ -97,20 +103,25 @@ static bool put_piece(VvSpeech *speech, const Piece *piece, const uint8_t *data,
 }
 
 bool vv_speech_put(VvSpeech *speech, uint32_t utterance, bool pcm, bool last, const uint8_t *payload, size_t size) {
-    if (vv_ring_used(speech->store) + size + VV_FRAME_HEADER_SIZE > VV_SPEECH_BYTES)
+    if (vv_speech_waiting(speech) + size + VV_FRAME_HEADER_SIZE > VV_SPEECH_BYTES)
         return false;
-    Piece piece = {vv_now(), utterance, 0};
+    Piece piece = {vv_now(), utterance, 0, 0};
+    size_t head = VV_FRAME_HEADER_SIZE; /* counted with the first piece */
     do {
         const size_t part = pcm && size > PIECE ? PIECE : size;
         piece.flags = last && part == size ? PIECE_LAST : 0;
-        if (!put_piece(speech, &piece, payload, part))
+        piece.counted = (uint16_t)(part + head);
+        /* Counted before it can be taken. Own counter of the network thread; the release pairs with credit's acquire.
+         */
+        atomic_fetch_add_explicit(&speech->received, piece.counted, memory_order_release);
+        if (!put_piece(speech, &piece, payload, part)) {
+            atomic_fetch_sub_explicit(&speech->received, piece.counted, memory_order_release);
             return false;
+        }
         payload += part;
         size -= part;
-        /* Own counter of the network thread; the release pairs with credit's acquire. */
-        atomic_fetch_add_explicit(&speech->received, (int64_t)part, memory_order_release);
+        head = 0;
     } while (size);
-    atomic_fetch_add_explicit(&speech->received, VV_FRAME_HEADER_SIZE, memory_order_release);
     return true;
 }
 
@@ -119,7 +130,9 @@ int64_t vv_speech_received(const VvSpeech *speech) {
 }
 
 size_t vv_speech_waiting(const VvSpeech *speech) {
-    return vv_ring_used(speech->store);
+    /* Taken first: it never overtakes what was received, also if both move in between. */
+    const int64_t taken = atomic_load_explicit(&speech->taken, memory_order_acquire);
+    return (size_t)(atomic_load_explicit(&speech->received, memory_order_acquire) - taken);
 }
 
 /* ---- the queue ------------------------------------------------------------------------------------------------- */
@@ -142,6 +155,7 @@ static void take_out(VvSpeech *speech, int at, VvUtterance *copy) {
 }
 
 int vv_speech_begin(VvSpeech *speech, const VvSpeechBegin *begin, int64_t base) {
+    speech->newest = (uint32_t)begin->utterance;
     if (speech->queued == VV_UTTERANCES_MAX)
         return -ENOSPC;
     const int from = rate_index((int)begin->rate);
@@ -336,16 +350,22 @@ static VvUtterance *to_decode(VvSpeech *speech) {
     return NULL;
 }
 
+static void drop_piece(VvSpeech *speech, const Piece *piece) {
+    vv_ring_pop(speech->store);
+    atomic_fetch_add_explicit(&speech->taken, piece->counted, memory_order_release);
+}
+
 uint32_t vv_speech_decode(VvSpeech *speech) {
     while (speech->unsent + VV_SPEECH_FRAMES - speech->decoded >= SLACK_FRAMES) {
         VvUtterance *utterance = to_decode(speech);
         VvRecord record;
-        const bool there = vv_ring_peek(speech->store, &record);
-        Piece piece = {0, 0, 0};
+        bool there = vv_ring_peek(speech->store, &record);
+        Piece piece = {0, 0, 0, 0};
         if (there)
             memcpy(&piece, record.data, sizeof piece);
-        if (there && !find(speech, piece.utterance)) { /* of an utterance that was cleared */
-            vv_ring_pop(speech->store);
+        there = there && piece.utterance <= speech->newest; /* else it has overtaken its speech.begin */
+        if (there && !find(speech, piece.utterance)) {      /* of an utterance that was cleared */
+            drop_piece(speech, &piece);
             continue;
         }
         if (!utterance)
@@ -362,7 +382,7 @@ uint32_t vv_speech_decode(VvSpeech *speech) {
             utterance->first_audio = piece.arrived;
         const bool good = decode_piece(speech, utterance, record.data + sizeof piece, record.size - sizeof piece);
         utterance->ended |= (piece.flags & PIECE_LAST) != 0;
-        vv_ring_pop(speech->store);
+        drop_piece(speech, &piece);
         if (!good) {
             vv_count(VV_COUNTER_MEDIA_ERRORS, 1);
             if (!utterance->error_told) {

@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define VV_SPEECH_BYTES 917504 /* credit: bytes that may wait, each message counted whole */
+#define VV_SPEECH_BYTES 786432 /* credit: bytes that may wait, each message counted whole */
 #define VV_UTTERANCES_MAX 32   /* utterances that may wait, the one being said included */
 #define VV_AUDIO_RATE 48000
 #define VV_FRAME_SAMPLES 1920 /* of one frame at 48 kHz */

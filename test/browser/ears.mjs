@@ -3,53 +3,34 @@
 // The page measures its own skew, by its own clock. This listens at the audio context's output instead, so that lips and
 // voice can be compared as somebody in front of the screen would: by the moment of drawing and the moment of sounding.
 
-const RECORDER = '/test-recorder.js';
-const BLOCKS = 8; // of 128 samples a report
-
-const worklet = `
-registerProcessor('test-recorder', class extends AudioWorkletProcessor {
-  levels = [];
-  process(inputs) {
-    let sum = 0;
-    for (const sample of inputs[0][0] ?? []) sum += sample * sample;
-    this.levels.push(sum);
-    if (this.levels.length === ${BLOCKS}) {
-      this.port.postMessage({ end: currentFrame + 128, levels: this.levels });
-      this.levels = [];
-    }
-    return true;
-  }
-});`;
-
 /** Listens from now on; to be called before the call is joined. */
-export async function installEars(page) {
-  await page.route(`**${RECORDER}`, (route) => route.fulfill({ contentType: 'text/javascript', body: worklet }));
-  await page.evaluate(listen, RECORDER);
-}
+export const installEars = (page) => page.evaluate(listen);
 
 /**
- * {sound, drawn}: `sound` is [[time, sum of squares], ...] of every 128 samples, by the time (ms) at which they begin to
+ * {sound, drawn}: `sound` is [[time, sum of squares], ...] of every 2.5 ms, by the time (ms) at which they begin to
  * leave the speaker; `drawn` is [[time, pts], ...] of every frame. Both by performance.now().
  */
 export const readEars = (page) => page.evaluate(() => window.ears.read());
 
 // Runs in the page.
-function listen(recorder) {
+function listen() {
+  const PART = 120; // samples in 2.5 ms
   const sound = [];
   const drawn = [];
   const connect = AudioNode.prototype.connect;
 
-  async function record(node) {
+  // The page's own worklet for the microphone is ears enough: it says which samples it got, and when.
+  function record(node) {
     const { context } = node;
-    await context.audioWorklet.addModule(recorder);
-    const ear = new AudioWorkletNode(context, 'test-recorder', { numberOfOutputs: 1 });
+    const ear = new AudioWorkletNode(context, 'visavis-capture', { numberOfOutputs: 1 });
     connect.call(node, ear);
     connect.call(ear, context.destination); // silent; being connected is what makes the browser run it
-    ear.port.onmessage = ({ data }) => {
+    ear.port.onmessage = ({ data: { end, samples } }) => {
       const { contextTime, performanceTime } = context.getOutputTimestamp();
-      const from = data.end - data.levels.length * 128;
-      for (const [i, sum] of data.levels.entries()) {
-        const seconds = (from + i * 128) / context.sampleRate;
+      for (let i = 0; i < samples.length; i += PART) {
+        let sum = 0;
+        for (let k = i; k < i + PART; k++) sum += samples[k] ** 2;
+        const seconds = (end - samples.length + i) / context.sampleRate;
         sound.push([performanceTime + (seconds - contextTime) * 1000, sum]);
       }
     };
@@ -83,7 +64,7 @@ export function bestShift({ sound, drawn }, mouths, correlation, { step = 5, mos
       let sum = 0,
         count = 0;
       for (let i = at; i < sound.length && sound[i][0] < from + 40; i++, count++) sum += sound[i][1];
-      if (count > 0) pairs.push([mouths.get(pts), Math.sqrt(sum / (count * 128))]);
+      if (count > 0) pairs.push([mouths.get(pts), Math.sqrt(sum / count)]);
     }
     const r = correlation(pairs);
     if (!best || r > best.r) best = { shift, r };

@@ -34,7 +34,8 @@ static const Text bad_texts[] = {
     {"{\"type\":\"ping\",\"t\":1} x", 0, VV_ERR_BAD_JSON, ""},
     {"{\"type\":\"ping\",\"t\":1,\"t\":2}", 0, VV_ERR_BAD_JSON, ""},
     {"{\"type\":\"ping\",\"t\":1,\"x\":[[[[[[[[[[]]]]]]]]]]}", 0, VV_ERR_BAD_JSON, ""},
-    {"{\"type\":\"ping\",\"t\":1,\"x\":\"\0\"}", 27, VV_ERR_BAD_JSON, ""},
+    {"{\"type\":\"ping\",\"t\":1,\"x\":\"\0\"}", 29, VV_ERR_BAD_UTF8, ""},
+    {"{\"type\":\"dialogue.turn\",\"speaker\":\"user\",\"text\":\"\\u0000\"}", 0, VV_ERR_BAD_FIELD, ""},
     {"{\"type\":\"ping\",\"x\":\"\xff\xfe\"}", 0, VV_ERR_BAD_UTF8, ""},
     {"{\"type\":\"ping\",\"x\":\"\xc0\xaf\"}", 0, VV_ERR_BAD_UTF8, ""},     /* an overlong slash */
     {"{\"type\":\"ping\",\"x\":\"\xed\xa0\x80\"}", 0, VV_ERR_BAD_UTF8, ""}, /* half a surrogate pair */
@@ -154,8 +155,11 @@ static const Binary from_viewer[] = {
                         "aa"},
     {VV_ERR_BAD_MEDIA, "01010000" ZERO4 ZERO8 ZERO4 "04000000"
                        "ffffffff"}, /* no Opus */
-    {VV_ERR_BAD_MEDIA, "01020101" ZERO4 ZERO8 ZERO4 "0a000000"
-                       "00000000000000000000"}, /* no VP8 */
+    {VV_ERR_BAD_MEDIA,              /* a VP8 key frame of 320 x 240 that ends after its head */
+     "01020101" ZERO4 ZERO8 ZERO4 "0a000000"
+     "10ff0f"
+     "9d012a"
+     "4001f000"},
 };
 
 static const Binary from_backend[] = {

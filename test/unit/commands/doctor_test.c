@@ -48,7 +48,7 @@ static void reads_meminfo(void **state) {
 static void reads_versions(void **state) {
     (void)state;
     assert_string_equal(vv_soname_version("/usr/lib/libopus.so.0.8.0"), "0.8.0");
-    assert_string_equal(vv_soname_version("libyuv.so"), "");
+    assert_string_equal(vv_soname_version("libvpx.so"), "");
     assert_string_equal(vv_soname_version(""), "");
 }
 

@@ -164,6 +164,8 @@ const char *bench_line(const Told *told, int at) {
 
 static bool complete(const char *response, size_t size) {
     const char *end = strstr(response, "\r\n\r\n"), *length = strcasestr(response, "\ncontent-length:");
+    if (end && (strncmp(response + 9, "101", 3) == 0 || strncmp(response + 9, "304", 3) == 0))
+        return true; /* these have no body */
     return end && length && length < end && size - (size_t)(end + 4 - response) >= strtoul(length + 16, NULL, 10);
 }
 

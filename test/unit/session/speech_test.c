@@ -200,7 +200,7 @@ static void clears_all(void **state) {
     VvUtterance cleared;
     VvSpeech *speech = vv_speech_new();
     begin(speech, 1, VV_SPEECH_PCM, 48000);
-    for (int i = 0; i < 9; i++)
+    for (int i = 0; i < 8; i++)
         assert_true(vv_speech_put(speech, 1, true, false, (const uint8_t *)pcm, sizeof pcm));
     assert_false(vv_speech_put(speech, 1, true, false, (const uint8_t *)pcm, sizeof pcm)); /* beyond credit */
     assert_int_equal(vv_speech_decode(speech), 0);
@@ -215,6 +215,49 @@ static void clears_all(void **state) {
     const int64_t index = vv_speech_next(speech, 0);
     assert_int_equal(vv_speech_frame(speech, index)->utterance, 2);
     assert_int_equal(vv_speech_next(speech, index + 1), -1);
+    vv_speech_free(&speech);
+}
+
+/* What credit promises fits, in the smallest messages and in the largest; and as much again once it was taken out. */
+static void credit_always_fits(void **state) {
+    (void)state;
+    static const uint8_t payload[VV_MESSAGE_BYTES_MAX];
+    static const size_t sizes[] = {1, 2, 9, 80, 1920, 1922, 19200, VV_MESSAGE_BYTES_MAX - VV_FRAME_HEADER_SIZE};
+    VvUtterance cleared;
+    VvSpeech *speech = vv_speech_new();
+    for (uint32_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        const size_t whole = sizes[i] + VV_FRAME_HEADER_SIZE, most = VV_SPEECH_BYTES / whole;
+        begin(speech, i + 1, VV_SPEECH_PCM, 48000);
+        for (size_t n = 0; n < most; n++)
+            assert_true(vv_speech_put(speech, i + 1, sizes[i] > 1, false, payload, sizes[i]));
+        assert_int_equal(vv_speech_waiting(speech), most * whole);
+        assert_false(vv_speech_put(speech, i + 1, sizes[i] > 1, false, payload, sizes[i]));
+        assert_true(vv_speech_clear(speech, 0, &cleared));
+        assert_int_equal(vv_speech_decode(speech), 0);
+        assert_int_equal(vv_speech_waiting(speech), 0);
+    }
+    vv_speech_free(&speech);
+}
+
+/* Audio that is there before its speech.begin was read is kept for it. */
+static void audio_may_overtake_its_begin(void **state) {
+    (void)state;
+    static int16_t pcm[1920];
+    VvUtterance done;
+    VvSpeech *speech = vv_speech_new();
+    begin(speech, 1, VV_SPEECH_PCM, 48000);
+    assert_true(vv_speech_put(speech, 1, true, true, (const uint8_t *)pcm, sizeof pcm));
+    assert_true(vv_speech_put(speech, 2, true, true, (const uint8_t *)pcm, sizeof pcm));
+    assert_int_equal(vv_speech_decode(speech), 0);
+    assert_int_equal(send_all(speech, NULL), 1);
+    assert_true(vv_speech_finish(speech, &done));
+    assert_int_equal(done.number, 1);
+    begin(speech, 2, VV_SPEECH_PCM, 48000);
+    assert_int_equal(vv_speech_decode(speech), 0);
+    assert_int_equal(send_all(speech, NULL), 1);
+    assert_true(vv_speech_finish(speech, &done));
+    assert_int_equal(done.number, 2);
+    assert_int_equal(vv_speech_position(&done), 40);
     vv_speech_free(&speech);
 }
 
@@ -251,6 +294,8 @@ int main(void) {
         cmocka_unit_test(usable_respects_lookahead),
         cmocka_unit_test(clears_any_of_them),
         cmocka_unit_test(clears_all),
+        cmocka_unit_test(credit_always_fits),
+        cmocka_unit_test(audio_may_overtake_its_begin),
         cmocka_unit_test(bad_packets_keep_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
