@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -162,6 +163,33 @@ static void notify(const char *state) {
     close(fd);
 }
 
+/* ---- who may reach it
+ * ------------------------------------------------------------------------------------------------ */
+
+static bool has_key(const Settings *settings) {
+    return settings->token_secret_file || settings->token_public_file;
+}
+
+static bool listens_everywhere(const Settings *settings) {
+    return strcmp(settings->address, "0.0.0.0") == 0 || strcmp(settings->address, "::") == 0;
+}
+
+static bool listens_here_only(const Settings *settings) {
+    return strncmp(settings->address, "127.", 4) == 0 || strcmp(settings->address, "::1") == 0;
+}
+
+/* Every connection is an open file: raises the limit as far as it goes. */
+static void allow_files(int connections) {
+    struct rlimit limit;
+    const rlim_t wanted = (rlim_t)connections + 1024;
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    if (setrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur < wanted)
+        vv_log(VV_LOG_WARNING, "serve", "no more than %ld files may be open: too few for --max-connections",
+               (long)limit.rlim_cur);
+}
+
 /* ---- the demo's assistant
  * ---------------------------------------------------------------------------------------------- */
 
@@ -184,12 +212,12 @@ static int sign_for_assistant(void *ctx, const char *session, char *out, size_t 
 static int start_assistant(Daemon *daemon) {
     const Settings *settings = &daemon->settings;
     char url[128];
-    snprintf(url, sizeof url, "%s://localhost:%d/v1/session", settings->tls_cert ? "wss" : "ws",
-             vv_server_port(daemon->server));
-    const bool keyed = settings->token_secret_file || settings->token_public_file;
+    const char *host = listens_everywhere(settings) ? "127.0.0.1" : settings->address;
+    snprintf(url, sizeof url, strchr(host, ':') ? "%s://[%s]:%d/v1/session" : "%s://%s:%d/v1/session",
+             settings->tls_cert ? "wss" : "ws", host, vv_server_port(daemon->server));
     const VvAssistantConfig config = {.url = url,
                                       .greeting = settings->greeting,
-                                      .token = keyed ? sign_for_assistant : NULL,
+                                      .token = has_key(settings) ? sign_for_assistant : NULL,
                                       .ctx = &daemon->settings};
     return vv_assistant_start(&config, &daemon->assistant);
 }
@@ -200,7 +228,7 @@ static int start_assistant(Daemon *daemon) {
 static VvServerConfig server_config(Daemon *daemon, const char *web_root) {
     const Settings *s = &daemon->settings;
     return (VvServerConfig){
-        .address = strcmp(s->address, "0.0.0.0") == 0 ? "" : s->address,
+        .address = listens_everywhere(s) ? "" : s->address,
         .port = s->port,
         .web_root = web_root,
         .tls_cert = s->tls_cert,
@@ -236,6 +264,15 @@ static int open_all(Daemon *daemon, char *why, size_t size) {
         return snprintf(why, size, "--tls-cert and --tls-key go together"), -1;
     if (s->width % 2 || s->height % 2)
         return snprintf(why, size, "--width and --height must be even"), -1;
+    if (!has_key(s) && !listens_everywhere(s) && !listens_here_only(s))
+        return snprintf(why, size,
+                        "without a token key only this machine may connect, and not to %.80s: give "
+                        "--token-secret-file, or another --address",
+                        s->address),
+               -1;
+    if (s->demo && s->token_public_file && !s->token_private_file)
+        return snprintf(why, size, "--demo with --token-public-file needs --token-private-file too"), -1;
+    allow_files(s->max_connections);
     if (vv_test_pattern_open(s->width, s->height, &daemon->avatar) < 0)
         return snprintf(why, size, "no memory for the avatar"), -1;
     const VvServerConfig config = server_config(daemon, s->web_root ? s->web_root : page);
@@ -270,6 +307,8 @@ static int run(Daemon *daemon) {
                daemon->settings.tls_cert ? "https" : "http", vv_server_port(daemon->server), daemon->avatar->info.name,
                capacity);
         fflush(stdout);
+        if (listens_everywhere(&daemon->settings) && !has_key(&daemon->settings))
+            vv_log(VV_LOG_WARNING, "serve", "no token key is given: only this machine may connect");
         notify("READY=1");
         ev_run(daemon->loop, 0);
         notify("STOPPING=1");

@@ -11,6 +11,7 @@
 
 #include <ev.h>
 #include <libwebsockets.h>
+#include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,7 @@ struct VvClient {
 struct VvClients {
     struct ev_loop *loop;
     struct lws_context *context;
+    SSL_CTX *tls; /* our own: with several contexts in a process the library loses track of those it made */
     ev_prepare prepare;
     VvClient *all;
     bool closing;
@@ -300,28 +302,35 @@ static const struct lws_protocols protocols[] = {
     {.name = NULL},
 };
 
+static bool open_context(VvClients *clients) {
+    void *loops[] = {clients->loop};
+    clients->tls = SSL_CTX_new(TLS_client_method());
+    if (!clients->tls || SSL_CTX_set_default_verify_paths(clients->tls) != 1 ||
+        SSL_CTX_set_min_proto_version(clients->tls, TLS1_2_VERSION) != 1)
+        return false;
+    const struct lws_context_creation_info info = {
+        .port = CONTEXT_PORT_NO_LISTEN,
+        .protocols = protocols,
+        .options = LWS_SERVER_OPTION_LIBEV | LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT,
+        .provided_client_ssl_ctx = clients->tls,
+        .foreign_loops = loops,
+        .pt_serv_buf_size = 16384,
+    };
+    clients->context = lws_create_context(&info);
+    return clients->context != NULL;
+}
+
 VvClients *vv_clients_open(struct ev_loop *loop) {
     VvClients *clients = calloc(1, sizeof *clients);
     if (!clients)
         return NULL;
     vv_lws_log();
     clients->loop = loop;
-    void *loops[] = {loop};
-    const struct lws_context_creation_info info = {
-        .port = CONTEXT_PORT_NO_LISTEN,
-        .protocols = protocols,
-        .options = LWS_SERVER_OPTION_LIBEV | LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT,
-        .foreign_loops = loops,
-        .pt_serv_buf_size = 16384,
-    };
-    clients->context = lws_create_context(&info);
-    if (!clients->context) {
-        free(clients);
-        return NULL;
-    }
     ev_prepare_init(&clients->prepare, reap);
     clients->prepare.data = clients;
     ev_prepare_start(loop, &clients->prepare);
+    if (!open_context(clients))
+        vv_clients_close(&clients);
     return clients;
 }
 
@@ -332,9 +341,11 @@ void vv_clients_close(VvClients **owned) {
     *owned = NULL;
     clients->closing = true;
     ev_prepare_stop(clients->loop, &clients->prepare);
-    lws_context_destroy(clients->context);
+    if (clients->context)
+        lws_context_destroy(clients->context);
     while (clients->all)
         free_client(clients->all);
+    SSL_CTX_free(clients->tls);
     free(clients);
 }
 

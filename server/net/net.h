@@ -29,7 +29,8 @@ struct VvServer {
     struct ev_loop *loop;
     struct lws_context *context;
     struct lws_vhost *vhost;
-    SSL_CTX *tls; /* the library's, of the listening side; NULL: plain */
+    SSL_CTX *tls;        /* the library's, of the listening side; NULL: plain */
+    SSL_CTX *tls_unused; /* ours: for connections that we never make; the library would lose its own */
     VvTokens *tokens;
     VvAddresses *addresses;
     VvHub *hub;

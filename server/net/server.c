@@ -211,38 +211,42 @@ static void start_watchers(VvServer *server) {
 
 /* ---- opening ------------------------------------------------------------------------------------------- */
 
+/* 0 if an address can be bound, or -errno. */
+static int try_bind(const void *address, socklen_t size, int family) {
+    const int yes = 1;
+    int error = 0;
+    const int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) || bind(fd, address, size))
+        error = -errno;
+    if (fd >= 0)
+        close(fd);
+    return error;
+}
+
 /* Tries the address first: the library would only say that it failed. `v6` says which kind of socket is wanted. */
 static int try_address(const VvServerConfig *config, bool *v6, char *why, size_t why_size) {
     const bool all = !config->address || !*config->address;
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons((uint16_t)config->port)};
     struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)config->port)};
-    const int yes = 1;
-    int error = 0;
     *v6 = all || strchr(config->address, ':');
-    if (!all && inet_pton(*v6 ? AF_INET6 : AF_INET, config->address,
-                          *v6 ? (void *)&in6.sin6_addr : (void *)&in.sin_addr) != 1) {
+    void *place = *v6 ? (void *)&in6.sin6_addr : (void *)&in.sin_addr;
+    if (!all && inet_pton(*v6 ? AF_INET6 : AF_INET, config->address, place) != 1) {
         snprintf(why, why_size, "\"%s\" is not an IP address", config->address);
         return -EINVAL;
     }
-    int fd = socket(*v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 && all) { /* a machine without IPv6 */
+    int error = *v6 ? try_bind(&in6, sizeof in6, AF_INET6) : try_bind(&in, sizeof in, AF_INET);
+    if (all && (error == -EAFNOSUPPORT || error == -EADDRNOTAVAIL)) { /* a machine without IPv6 */
         *v6 = false;
-        fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        error = try_bind(&in, sizeof in, AF_INET);
     }
-    const struct sockaddr *address = *v6 ? (const struct sockaddr *)&in6 : (const struct sockaddr *)&in;
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) ||
-        bind(fd, address, *v6 ? sizeof in6 : sizeof in))
-        error = errno;
-    if (fd >= 0)
-        close(fd);
-    if (error == EADDRINUSE)
+    if (error == -EADDRINUSE)
         snprintf(why, why_size, "port %d is in use by another program", config->port);
-    else if (error == EACCES)
+    else if (error == -EACCES)
         snprintf(why, why_size, "port %d needs root, or the capability CAP_NET_BIND_SERVICE", config->port);
     else if (error)
         snprintf(why, why_size, "cannot listen on %s port %d: %s", all ? "all addresses" : config->address,
-                 config->port, strerror(error));
-    return -error;
+                 config->port, strerror(-error));
+    return error;
 }
 
 static int check_files(VvServer *server, char *why, size_t why_size) {
@@ -292,7 +296,8 @@ static int open_listener(VvServer *server, bool v6, char *why, size_t why_size) 
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN,
         .options = LWS_SERVER_OPTION_LIBEV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS |
-                   LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND | LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT |
+                   LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND |
+                   (config->tls_cert ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0) |
                    (v6 ? 0 : LWS_SERVER_OPTION_DISABLE_IPV6),
         .foreign_loops = loops,
         .user = server,
@@ -306,6 +311,8 @@ static int open_listener(VvServer *server, bool v6, char *why, size_t why_size) 
         .retry_and_idle_policy = &idle,
         .alpn = "http/1.1", /* WebSockets over HTTP/2 share one socket, and then wait for each other */
     };
+    if (config->tls_cert)
+        info.provided_client_ssl_ctx = server->tls_unused = SSL_CTX_new(TLS_client_method());
     server->context = lws_create_context(&info);
     if (!server->context) {
         snprintf(why, why_size, "cannot start libwebsockets on libev (is libwebsockets-evlib-ev installed?)");
@@ -414,6 +421,7 @@ void vv_server_close(VvServer **owned) {
     ev_async_stop(server->loop, &server->wake);
     ev_timer_stop(server->loop, &server->tick);
     ev_prepare_stop(server->loop, &server->finish);
+    SSL_CTX_free(server->tls_unused);
     vv_tokens_close(&server->tokens);
     vv_addresses_free(&server->addresses);
     if (server->web_root >= 0)

@@ -12,16 +12,16 @@ const WIDTH = 320,
 // 3 x 3 zones. A bar of BAR's colour moves through the middle one, within the part of it that is measured (see
 // picture.mjs), so that the zone's mean stays the same.
 //
-// None of them is a strong blue: Chromium without a GPU adds 2.00 of Cb to blue where BT.709 has 2.11, and would be
-// measured instead of the daemon.
+// None of them is a strong blue or yellow: Chromium without a GPU adds 2.00 of Cb to blue where BT.709 has 2.11, and
+// would be measured instead of the daemon.
 const ZONES = [
   [
     [190, 60, 50],
     [60, 150, 70],
-    [80, 100, 120],
+    [80, 100, 130],
   ],
   [
-    [200, 180, 60],
+    [180, 170, 110],
     [60, 60, 60],
     [70, 170, 180],
   ],

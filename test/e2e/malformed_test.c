@@ -74,7 +74,7 @@ static void expect_error(Peer *peer, int n, VvErr error, const char *ref, const 
         const Peer *peer;
         int count;
     } need = {peer, n};
-    e2e_until(has_errors, &need, vv_err_name(error));
+    e2e_until(has_errors, &need, what);
     const PeerMessage *got = peer_message(peer, VV_MSG_ERROR, n - 1);
     if (!got)
         fail_msg("%s: the connection was closed", what);
@@ -108,80 +108,52 @@ static void texts(void **state) {
 
 typedef struct Binary {
     VvErr error;
-    const char *hex; /* version kind flags codec, sequence, pts, utterance, length, payload */
+    const char *hex;
 } Binary;
 
-#define ZERO4 "00000000"
-#define ZERO8 "0000000000000000"
+/* A header in hex (version, kind, flags and codec; utterance; length), and what follows it. */
+#define MEDIA(head, utterance, length, payload)                                                                        \
+    head "00000000"                                                                                                    \
+         "0000000000000000" utterance length payload
+#define NONE "00000000"
 
 static const Binary from_viewer[] = {
     {VV_ERR_TRUNCATED, ""},
     {VV_ERR_TRUNCATED, "01"},
-    {VV_ERR_TRUNCATED, "01010000" ZERO4 ZERO8 ZERO4 "000000"},
-    {VV_ERR_BAD_VERSION, "00010000" ZERO4 ZERO8 ZERO4 "01000000"
-                         "aa"},
-    {VV_ERR_BAD_VERSION, "02010000" ZERO4 ZERO8 ZERO4 "01000000"
-                         "aa"},
-    {VV_ERR_BAD_KIND, "01000000" ZERO4 ZERO8 ZERO4 "01000000"
-                      "aa"},
-    {VV_ERR_BAD_KIND, "01070000" ZERO4 ZERO8 ZERO4 "01000000"
-                      "aa"},
-    {VV_ERR_BAD_KIND, "01ff0000" ZERO4 ZERO8 ZERO4 "01000000"
-                      "aa"},
-    {VV_ERR_BAD_KIND, "01030002" ZERO4 ZERO8 "01000000"
-                      "02000000"
-                      "aaaa"}, /* a viewer does not speak */
-    {VV_ERR_BAD_KIND, "01040000" ZERO4 ZERO8 ZERO4 "01000000"
-                      "aa"}, /* nor does it show an avatar */
-    {VV_ERR_BAD_KIND, "01050001" ZERO4 ZERO8 ZERO4 "01000000"
-                      "aa"},
-    {VV_ERR_BAD_KIND, "01060003" ZERO4 ZERO8 ZERO4 "02000000"
-                      "aaaa"},
-    {VV_ERR_BAD_FLAGS, "01012000" ZERO4 ZERO8 ZERO4 "01000000"
-                       "aa"},
-    {VV_ERR_BAD_CODEC, "01010001" ZERO4 ZERO8 ZERO4 "01000000"
-                       "aa"},
-    {VV_ERR_BAD_CODEC, "01020000" ZERO4 ZERO8 ZERO4 "01000000"
-                       "aa"},
-    {VV_ERR_BAD_CODEC, "01010009" ZERO4 ZERO8 ZERO4 "01000000"
-                       "aa"},
-    {VV_ERR_BAD_FIELD, "01010000" ZERO4 "ffffffffffffffff" ZERO4 "01000000"
-                       "aa"},
-    {VV_ERR_BAD_LENGTH, "01010000" ZERO4 ZERO8 ZERO4 "00000000"
-                        "aa"},
-    {VV_ERR_BAD_LENGTH, "01010000" ZERO4 ZERO8 ZERO4 "02000000"
-                        "aa"},
-    {VV_ERR_BAD_LENGTH, "01010000" ZERO4 ZERO8 ZERO4 "ffffffff"
-                        "aa"},
-    {VV_ERR_BAD_MEDIA, "01010000" ZERO4 ZERO8 ZERO4 "04000000"
-                       "ffffffff"}, /* no Opus */
-    {VV_ERR_BAD_MEDIA,              /* a VP8 key frame of 320 x 240 that ends after its head */
-     "01020101" ZERO4 ZERO8 ZERO4 "0a000000"
-     "10ff0f"
-     "9d012a"
-     "4001f000"},
+    {VV_ERR_TRUNCATED, MEDIA("01010000", NONE, "000000", "")},
+    {VV_ERR_BAD_VERSION, MEDIA("00010000", NONE, "01000000", "aa")},
+    {VV_ERR_BAD_VERSION, MEDIA("02010000", NONE, "01000000", "aa")},
+    {VV_ERR_BAD_KIND, MEDIA("01000000", NONE, "01000000", "aa")},
+    {VV_ERR_BAD_KIND, MEDIA("01070000", NONE, "01000000", "aa")},
+    {VV_ERR_BAD_KIND, MEDIA("01ff0000", NONE, "01000000", "aa")},
+    {VV_ERR_BAD_KIND, MEDIA("01030002", "01000000", "02000000", "aaaa")}, /* a viewer does not speak */
+    {VV_ERR_BAD_KIND, MEDIA("01040000", NONE, "01000000", "aa")},         /* nor does it show an avatar */
+    {VV_ERR_BAD_KIND, MEDIA("01050001", NONE, "01000000", "aa")},
+    {VV_ERR_BAD_KIND, MEDIA("01060003", NONE, "02000000", "aaaa")},
+    {VV_ERR_BAD_FLAGS, MEDIA("01012000", NONE, "01000000", "aa")},
+    {VV_ERR_BAD_CODEC, MEDIA("01010001", NONE, "01000000", "aa")},
+    {VV_ERR_BAD_CODEC, MEDIA("01020000", NONE, "01000000", "aa")},
+    {VV_ERR_BAD_CODEC, MEDIA("01010009", NONE, "01000000", "aa")},
+    {VV_ERR_BAD_FIELD, "01010000"
+                       "00000000"
+                       "ffffffffffffffff" NONE "01000000"
+                       "aa"}, /* a time before all time */
+    {VV_ERR_BAD_LENGTH, MEDIA("01010000", NONE, "00000000", "aa")},
+    {VV_ERR_BAD_LENGTH, MEDIA("01010000", NONE, "02000000", "aa")},
+    {VV_ERR_BAD_LENGTH, MEDIA("01010000", NONE, "ffffffff", "aa")},
+    {VV_ERR_BAD_MEDIA, MEDIA("01010000", NONE, "04000000", "ffffffff")},               /* no Opus */
+    {VV_ERR_BAD_MEDIA, MEDIA("01020101", NONE, "0a000000", "00000000000000000000")},   /* no VP8 */
+    {VV_ERR_BAD_MEDIA, MEDIA("01020101", NONE, "0b000000", "3000009d012aff3fff3faa")}, /* 16383 x 16383 */
 };
 
 static const Binary from_backend[] = {
-    {VV_ERR_BAD_KIND, "01010000" ZERO4 ZERO8 ZERO4 "01000000"
-                      "aa"}, /* a backend has no microphone */
-    {VV_ERR_BAD_KIND, "01020101" ZERO4 ZERO8 ZERO4 "01000000"
-                      "aa"},
-    {VV_ERR_UTTERANCE_UNKNOWN, "01030002" ZERO4 ZERO8 "09000000"
-                               "02000000"
-                               "aaaa"},
-    {VV_ERR_UTTERANCE_UNKNOWN, "01030002" ZERO4 ZERO8 "00000000"
-                               "02000000"
-                               "aaaa"},
-    {VV_ERR_BAD_CODEC, "01030000" ZERO4 ZERO8 "01000000"
-                       "02000000"
-                       "aaaa"}, /* begun as PCM */
-    {VV_ERR_BAD_CODEC, "01030001" ZERO4 ZERO8 "01000000"
-                       "02000000"
-                       "aaaa"},
-    {VV_ERR_BAD_MEDIA, "01030002" ZERO4 ZERO8 "01000000"
-                       "03000000"
-                       "aaaaaa"}, /* a sample and a half */
+    {VV_ERR_BAD_KIND, MEDIA("01010000", NONE, "01000000", "aa")}, /* a backend has no microphone */
+    {VV_ERR_BAD_KIND, MEDIA("01020101", NONE, "01000000", "aa")},
+    {VV_ERR_UTTERANCE_UNKNOWN, MEDIA("01030002", "09000000", "02000000", "aaaa")},
+    {VV_ERR_UTTERANCE_UNKNOWN, MEDIA("01030002", NONE, "02000000", "aaaa")},
+    {VV_ERR_BAD_CODEC, MEDIA("01030000", "01000000", "02000000", "aaaa")}, /* begun as PCM */
+    {VV_ERR_BAD_CODEC, MEDIA("01030001", "01000000", "02000000", "aaaa")},
+    {VV_ERR_BAD_MEDIA, MEDIA("01030002", "01000000", "03000000", "aaaaaa")}, /* a sample and a half */
 };
 
 static size_t from_hex(const char *hex, uint8_t *out) {
@@ -208,6 +180,7 @@ static void binaries(void **state) {
     Peer *witness = peer_join(daemon, WITNESS);
     Peer *viewer = peer_join(daemon, VIEWER), *backend = peer_join(daemon, BACKEND);
     send_all(viewer, from_viewer, sizeof from_viewer / sizeof *from_viewer);
+    assert_int_equal(peer_await(viewer, VV_MSG_VIDEO_KEYFRAME, 1)->body.VideoKeyframe.stream, VV_STREAM_USER_VIDEO);
     peer_expect_well(witness, daemon);
     peer_begin(backend, VV_SPEECH_PCM, 16000, "");
     send_all(backend, from_backend, sizeof from_backend / sizeof *from_backend);

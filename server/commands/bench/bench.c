@@ -17,7 +17,7 @@
 
 #define OWN_TICK 0.01
 #define SETTLE 2.0        /* seconds after the last has joined, before recording */
-#define BAD_ROUNDS 2      /* stretches without and with bad clients, in turn: what drifts hits both */
+#define BAD_ROUNDS 3      /* stretches without and with bad clients, in turn: what drifts hits both */
 #define POINTS_MOST 20000 /* single measurements in the timeline */
 
 /* ---- the loop -------------------------------------------------------------------------------------------- */

@@ -39,22 +39,27 @@ void vv_doctor_weights(VvFindings *findings) {
         vv_finding_add(findings, "weights", VV_HEALTH_NOTE, "none: the test-pattern avatar is used");
 }
 
-/* Where `visavis serve` looks when it is not told: as installed, beside a build in a checkout, in the prefix. */
+static bool has_page(const char *folder) {
+    char page[1024];
+    int size = snprintf(page, sizeof page, "%s/index.html", folder);
+    return size > 0 && (size_t)size < sizeof page && access(page, R_OK) == 0;
+}
+
+/* Where `visavis serve` looks when it is not told: as installed, beside a build in a checkout, in the prefix, here. */
 void vv_doctor_page(VvFindings *findings) {
-    static const char *const places[] = {"/../share/visavis/web-demo", "/../web-demo", "/../../web-demo"};
-    char program[512], folder[600], page[640];
+    char program[512], folders[5][600];
     ssize_t size = readlink("/proc/self/exe", program, sizeof program - 1);
     program[size > 0 ? size : 0] = 0;
     char *slash = strrchr(program, '/');
     if (slash)
         *slash = 0;
-    for (size_t i = 0; i <= sizeof places / sizeof *places; i++) {
-        if (i < sizeof places / sizeof *places)
-            snprintf(folder, sizeof folder, "%s%s", program, places[i]);
-        else
-            snprintf(folder, sizeof folder, "%s/share/visavis/web-demo", VV_PREFIX);
-        snprintf(page, sizeof page, "%s/index.html", folder);
-        char *real = access(page, R_OK) == 0 ? realpath(folder, NULL) : NULL;
+    snprintf(folders[0], sizeof folders[0], "%s/../share/visavis/web-demo", program);
+    snprintf(folders[1], sizeof folders[1], "%s/../web-demo", program);
+    snprintf(folders[2], sizeof folders[2], "%s/../../web-demo", program);
+    snprintf(folders[3], sizeof folders[3], "%s/share/visavis/web-demo", VV_PREFIX);
+    snprintf(folders[4], sizeof folders[4], "web-demo");
+    for (int i = 0; i < 5; i++) {
+        char *real = has_page(folders[i]) ? realpath(folders[i], NULL) : NULL;
         if (!real)
             continue;
         vv_finding_add(findings, "page", VV_HEALTH_OK, "%s", real);

@@ -65,7 +65,7 @@ static void error(const char *ref, VvErr code) {
     VvMessage message;
     vv_message_init(&message, VV_MSG_ERROR);
     snprintf(message.ref, sizeof message.ref, "%s", ref);
-    message.body.Error.code = code;
+    message.body.Error.code = (int32_t)code;
     vv_talk_message(talk, &message);
 }
 
