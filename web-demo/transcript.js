@@ -43,7 +43,8 @@ export class Transcript {
 
   finished(utterance, interrupted, position) {
     // What was cleared before it was heard has no beginning. Lines are said in order, so it is the oldest that waits.
-    const entry = this.#speaking.get(utterance) ?? (interrupted && position === 0 ? this.#oldestQueued() : undefined);
+    const entry =
+      this.#speaking.get(utterance) ?? (interrupted && position === 0 ? this.#oldestQueued() : undefined);
     if (!entry) return;
     this.#speaking.delete(utterance);
     this.#mark(entry, interrupted ? 'cut' : 'said');

@@ -3,11 +3,11 @@
 #include "server/base/log.h"
 #include "server/commands/assistant.h"
 #include "server/commands/commands.h"
+#include "server/commands/page.h"
 #include "server/config.h"
 #include "server/net/server.h"
 
 #include <ev.h>
-#include <libgen.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,7 +15,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -81,36 +80,7 @@ typedef struct Daemon {
     bool stopping;
 } Daemon;
 
-/* ---- the page's folder
- * ----------------------------------------------------------------------------------------------- */
-
-static bool has_page(const char *folder) {
-    char path[PATH_MAX];
-    struct stat status;
-    return snprintf(path, sizeof path, "%s/index.html", folder) < (int)sizeof path && stat(path, &status) == 0;
-}
-
-/* Installed, or beside a build in a checkout. */
-static int find_page(char out[PATH_MAX]) {
-    char program[PATH_MAX];
-    const ssize_t size = readlink("/proc/self/exe", program, sizeof program - 1);
-    if (size > 0) {
-        program[size] = '\0';
-        static const char *const places[] = {"/../share/visavis/web-demo", "/../web-demo", "/../../web-demo"};
-        const char *folder = dirname(program);
-        for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-            if (snprintf(out, PATH_MAX, "%s%s", folder, places[i]) < PATH_MAX && has_page(out))
-                return 0;
-    }
-    snprintf(out, PATH_MAX, "%s/share/visavis/web-demo", VV_PREFIX);
-    if (has_page(out))
-        return 0;
-    snprintf(out, PATH_MAX, "web-demo"); /* started in a checkout, built elsewhere */
-    return has_page(out) ? 0 : -1;
-}
-
-/* ---- signals
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- signals ---------------------------------------------------------------------------------------- */
 
 static void on_stop(struct ev_loop *loop, ev_signal *signal, int events) {
     (void)events;
@@ -163,8 +133,7 @@ static void notify(const char *state) {
     close(fd);
 }
 
-/* ---- who may reach it
- * ------------------------------------------------------------------------------------------------ */
+/* ---- who may reach it ------------------------------------------------------------------------------- */
 
 static bool has_key(const Settings *settings) {
     return settings->token_secret_file || settings->token_public_file;
@@ -190,8 +159,7 @@ static void allow_files(int connections) {
                (long)limit.rlim_cur);
 }
 
-/* ---- the demo's assistant
- * ---------------------------------------------------------------------------------------------- */
+/* ---- the demo's assistant --------------------------------------------------------------------------- */
 
 static void on_session(void *ctx, const char *session) {
     const Daemon *daemon = ctx;
@@ -222,8 +190,7 @@ static int start_assistant(Daemon *daemon) {
     return vv_assistant_start(&config, &daemon->assistant);
 }
 
-/* ---- running
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- running ---------------------------------------------------------------------------------------- */
 
 static VvServerConfig server_config(Daemon *daemon, const char *web_root) {
     const Settings *s = &daemon->settings;
@@ -256,9 +223,9 @@ static VvServerConfig server_config(Daemon *daemon, const char *web_root) {
 static int open_all(Daemon *daemon, char *why, size_t size) {
     const Settings *s = &daemon->settings;
     char page[PATH_MAX];
-    if (!s->web_root && find_page(page) < 0)
+    if (!s->web_root && !vv_page_find(page))
         return snprintf(why, size, "the page's folder was not found; give --web-root"), -1;
-    if (s->web_root && !has_page(s->web_root))
+    if (s->web_root && !vv_page_in(s->web_root))
         return snprintf(why, size, "--web-root %.200s: there is no index.html in it", s->web_root), -1;
     if (!s->tls_cert != !s->tls_key)
         return snprintf(why, size, "--tls-cert and --tls-key go together"), -1;

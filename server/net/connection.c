@@ -49,9 +49,12 @@ struct VvConnection {
 
 /* ---- ending -------------------------------------------------------------------------------------------- */
 
+/* Who was closed for what it did may not come back with its token; who was merely lost may. */
 static void leave_seat(VvConnection *connection) {
+    const bool expelled = connection->close_code == LWS_CLOSE_STATUS_POLICY_VIOLATION ||
+                          connection->close_code == LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE;
     if (connection->seat)
-        vv_seat_leave(&connection->seat);
+        vv_seat_leave(&connection->seat, !expelled);
 }
 
 /* Queues an own message. Who lets them pile up is closed without a word: it would not read that either. */

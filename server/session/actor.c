@@ -241,10 +241,12 @@ static void on_leave(VvSession *session, const VvInboxLeave *leave, VvTime now) 
     for (int i = 0; i < session->attached_count; i++)
         if (session->attached[i] == seat)
             session->attached[i] = session->attached[--session->attached_count];
-    if (held && leave->lost && !session->ending)
+    if (held && leave->resumable && !session->ending)
         vv_log(VV_LOG_INFO, "session", "%s: a connection was lost; it may resume", session->name);
     if (session->attached_count == 0)
         session->empty_since = now;
+    if (session->attached_count == 0 && !leave->resumable)
+        vv_session_end(session, "its last connection was closed by the server");
     vv_mailbox_push(&session->hub->seat_graves, &seat->grave_node);
     session->hub->outlet.wake(session->hub->outlet.ctx);
 }
@@ -293,6 +295,8 @@ static const char *reason_to_end(const VvSession *session, VvTime now) {
         return "shutting down";
     if (session->empty_since && now - session->empty_since >= session->hub->resume_time)
         return "nobody came back";
+    if (atomic_load_explicit(&session->evicted, memory_order_relaxed))
+        return "its place was needed";
     if (session->playout.failures >= FAILURES_MAX)
         return "the avatar failed";
     return NULL;

@@ -41,7 +41,7 @@ typedef struct VvInboxJoin {
 
 typedef struct VvInboxLeave {
     VvInboxHead head;
-    bool lost;
+    bool resumable;
 } VvInboxLeave;
 
 /* What the network thread knows of the speech that passes its door, so that refusals come at once. */
@@ -81,6 +81,7 @@ struct VvSession {
 
     /* Either. */
     atomic_bool open;              /* takes new seats */
+    atomic_bool evicted;           /* its place was given to another */
     atomic_bool ready;             /* in the worker's ready mailbox */
     atomic_int waiting;            /* utterances begun and not finished */
     _Atomic uint32_t cleared_open; /* the open utterance was cleared by the worker */

@@ -183,13 +183,40 @@ static VvErr refuse(VvFault *fault, VvErr code, const char *text) {
     return code;
 }
 
+/* When all places are taken, the session that has waited longest for somebody to come back gives its place up. It is
+ * told once, and ends within moments; until then there is one more session than places. */
+static bool evict(VvHub *hub) {
+    VvSession *oldest = NULL;
+    VvTime since = 0;
+    int waiting = 0;
+    for (int i = 0; i < hub->session_count; i++) {
+        VvSession *session = hub->sessions[i];
+        const VvTime lost = session->lost[0] > session->lost[1] ? session->lost[0] : session->lost[1];
+        if (session->seats || !lost)
+            continue;
+        if (atomic_load_explicit(&session->evicted, memory_order_relaxed)) {
+            waiting++;
+        } else if (!oldest || lost < since) {
+            oldest = session;
+            since = lost;
+        }
+    }
+    if (!oldest || hub->session_count - waiting > hub->capacity)
+        return false;
+    atomic_store_explicit(&oldest->evicted, true, memory_order_relaxed); /* the nudge publishes it */
+    atomic_store_explicit(&oldest->open, false, memory_order_release);
+    vv_session_nudge(oldest);
+    vv_log(VV_LOG_INFO, "session", "%s: gave its place to a new session", oldest->name);
+    return true;
+}
+
 static VvErr make_session(VvHub *hub, const VvSessionStart *start, VvSession **out, VvFault *fault) {
     char text[160];
     if (!vv_hub_ready(hub)) {
         vv_count(VV_COUNTER_SESSIONS_REFUSED, 1);
         return refuse(fault, VV_ERR_DRAINING, "the server is shutting down and takes no new sessions");
     }
-    if (hub->session_count >= hub->capacity) {
+    if (hub->session_count >= hub->capacity && !evict(hub)) {
         vv_count(VV_COUNTER_SESSIONS_REFUSED, 1);
         snprintf(text, sizeof text, "the server carries %d sessions, as many as it can", hub->session_count);
         return refuse(fault, VV_ERR_SERVER_FULL, text);
@@ -304,7 +331,7 @@ VvErr vv_hub_join(VvHub *hub, const VvSessionStart *start, const char *id, void 
     return VV_ERR_OK;
 }
 
-void vv_seat_leave(VvSeat **pointer) {
+void vv_seat_leave(VvSeat **pointer, bool resumable) {
     VvSeat *seat = *pointer;
     *pointer = NULL;
     if (!seat)
@@ -312,14 +339,14 @@ void vv_seat_leave(VvSeat **pointer) {
     VvSession *session = seat->session;
     seat->left = true;
     session->seats--;
-    bool lost = false;
     for (int slot = 0; slot < VV_SLOTS; slot++)
         if (session->taken[slot] == seat) {
             session->taken[slot] = NULL;
             session->lost[slot] = vv_now();
-            lost = true;
+            if (!resumable)
+                session->tokens[slot][0] = '\0';
         }
-    const VvInboxLeave leave = {.head = {seat, vv_now(), 0}, .lost = lost};
+    const VvInboxLeave leave = {.head = {seat, vv_now(), 0}, .resumable = resumable};
     /* Fits always: everything else keeps CONTROL_RESERVE free, and a session has SEATS_MAX seats. */
     vv_session_put(session, VV_INBOX_LEAVE, &(VvSpan){&leave, sizeof leave}, 1, 0);
 }

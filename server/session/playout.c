@@ -360,6 +360,7 @@ static void ask(VvPlayout *playout, int64_t due, int kept, bool urgent, VvTime n
     VvReel *to = playout->current == &playout->reels[0] ? &playout->reels[1] : &playout->reels[0];
     memcpy(item->frames, to->frames, sizeof item->frames);
     window->deadline = tick_time(playout, due) - ENCODE_MARGIN;
+    window->grace = ENCODE_MARGIN;
     window->urgent = urgent;
     playout->asked = true;
     vv_scheduler_submit(playout->scheduler, window);
@@ -419,7 +420,7 @@ void vv_playout_made(VvPlayout *playout) {
     VvWindow *window = &playout->window;
     playout->asked = false;
     playout->windows++;
-    playout->windows_late += window->finished > window->deadline;
+    playout->windows_late += window->finished > window->deadline + window->grace;
     playout->step_time = window->finished - window->started;
     playout->wait_time = window->started - window->submitted;
     playout->batch = window->batch;

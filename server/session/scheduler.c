@@ -217,7 +217,7 @@ static void finish(VvWindow *window, int status, int batch, VvTime started, VvTi
     window->batch = batch;
     window->started = started;
     window->finished = finished;
-    const VvTime late = finished - window->deadline;
+    const VvTime late = finished - window->deadline - window->grace;
     vv_count(VV_COUNTER_WINDOWS, 1);
     if (late > 0)
         vv_count(VV_COUNTER_WINDOWS_LATE, 1);

@@ -19,7 +19,8 @@
  * that changed its mind ignores the frames (and says kept = 0 next time). */
 typedef struct VvWindow {
     VvAvatarItem item;
-    VvTime deadline; /* when the first frame must be ready, by vv_now */
+    VvTime deadline; /* when the first frame should be ready, by vv_now */
+    VvTime grace;    /* how much later it still reaches its frame's time; lateness counts from there */
     bool urgent;     /* start as soon as the device is free */
 
     /* Called by the device's thread; must neither block nor take long: the next batch waits for it. */

@@ -92,7 +92,8 @@ typedef enum VvOutput { VV_OUTPUT_TEXT, VV_OUTPUT_BINARY, VV_OUTPUT_CLOSE } VvOu
 bool vv_seat_peek(VvSeat *seat, VvOutput *kind, const uint8_t **data, size_t *size, VvTime *queued);
 void vv_seat_pop(VvSeat *seat);
 
-/* Gives the seat back when the connection is gone. `lost`: without session.end, so that it may resume. */
-void vv_seat_leave(VvSeat **seat);
+/* Gives the seat back when the connection is gone. `resumable`: it may come back with its token within the time to
+ * resume; otherwise (it was expelled) its token is void, and a session that nobody else is in ends. */
+void vv_seat_leave(VvSeat **seat, bool resumable);
 
 #endif

@@ -28,14 +28,18 @@ export class Browser {
   #browser;
   #folder;
 
-  static async start(flags = []) {
+  /** Starts it with more `flags`, and `film`, a function that writes what the camera sees. */
+  static async start(flags = [], film = writeCamera) {
     const browser = new Browser();
     browser.#folder = mkdtempSync(join(tmpdir(), 'visavis-browser-'));
     const camera = join(browser.#folder, 'camera.y4m');
     const microphone = join(browser.#folder, 'microphone.wav');
-    writeCamera(camera);
+    film(camera);
     writeMicrophone(microphone);
-    const files = [`--use-file-for-fake-video-capture=${camera}`, `--use-file-for-fake-audio-capture=${microphone}`];
+    const files = [
+      `--use-file-for-fake-video-capture=${camera}`,
+      `--use-file-for-fake-audio-capture=${microphone}`,
+    ];
     browser.#browser = await chromium.launch({
       executablePath: PROGRAM,
       headless: true,
@@ -52,7 +56,8 @@ export class Browser {
     const page = await context.newPage();
     const faults = [];
     page.on('console', (message) => {
-      if (['error', 'warning'].includes(message.type())) faults.push(`console ${message.type()}: ${message.text()}`);
+      if (['error', 'warning'].includes(message.type()))
+        faults.push(`console ${message.type()}: ${message.text()}`);
     });
     page.on('pageerror', (error) => faults.push(`page: ${error.message}`));
     await page.goto(url);
@@ -82,8 +87,12 @@ export class Page {
     try {
       await this.tab.waitForFunction(test, value);
     } catch (error) {
-      const state = await this.tab.evaluate(() => [window.visavis?.state, window.visavis?.stats.errors]).catch(() => '');
-      throw new Error(`${what}: never came; the page is ${JSON.stringify(state)} (${error.message.split('\n')[0]})`);
+      const state = await this.tab
+        .evaluate(() => [window.visavis?.state, window.visavis?.stats.errors])
+        .catch(() => '');
+      throw new Error(
+        `${what}: never came; the page is ${JSON.stringify(state)} (${error.message.split('\n')[0]})`,
+      );
     }
   }
 
@@ -126,11 +135,7 @@ export class Page {
 
   /** Waits for a refusal and asserts its code and that its words are on the screen. */
   async refused(code, words) {
-    await this.until(
-      () => ['refused', 'ended'].includes(window.visavis?.state),
-      null,
-      `refusal "${code}"`,
-    );
+    await this.until(() => ['refused', 'ended'].includes(window.visavis?.state), null, `refusal "${code}"`);
     assert.equal(await this.tab.getAttribute('#refusal', 'data-code'), code);
     assert.match(await this.tab.innerText('#refusal .card'), words);
   }

@@ -15,7 +15,8 @@ import { Wire } from './wire.mjs';
 
 const GREETING = 'Hello there';
 const SENTENCE = 'Peter Piper picked a peck of pickled peppers, and she sells sea shells by the sea shore';
-const LONG = 'This sentence goes on, and on, and on, and on, for as long as nobody stops it, which is what somebody does';
+const LONG =
+  'This sentence goes on, and on, and on, and on, for as long as nobody stops it, which is what somebody does';
 const FRAME = 40000; // microseconds
 const WINDOW = 200000; // within it an interrupt is heard
 const OPUS_DELAY = 6500; // by which voice is stamped before the picture of the same moment
@@ -33,11 +34,13 @@ before(async () => {
   await installEars(page.tab);
 });
 after(async () => {
+  Daemon.killAll();
   await browser?.stop();
   wire?.close();
 });
 
-const fromServer = (type, from = 0) => wire.messages.slice(from).filter((m) => m.from === 'server' && m.type === type);
+const fromServer = (type, from = 0) =>
+  wire.messages.slice(from).filter((m) => m.from === 'server' && m.type === type);
 const playback = (what, text) => {
   const utterance = fromServer('playback.started').find((m) => m.text?.includes(text))?.utterance;
   return fromServer(`playback.${what}`).filter((m) => m.utterance === utterance);
@@ -74,7 +77,10 @@ test('the camera reaches the server: its colours are in the returned picture', a
       for (const [i, fed] of colour.entries()) {
         const seen = frames.reduce((sum, { zones }) => sum + zones[row][column][i], 0) / frames.length;
         worst = Math.max(worst, Math.abs(seen - fed));
-        assert.ok(Math.abs(seen - fed) <= 6, `zone ${row},${column}, ${'RGB'[i]}: ${seen.toFixed(1)}, fed ${fed.toFixed(1)}`);
+        assert.ok(
+          Math.abs(seen - fed) <= 6,
+          `zone ${row},${column}, ${'RGB'[i]}: ${seen.toFixed(1)}, fed ${fed.toFixed(1)}`,
+        );
       }
   assert.ok(new Set(frames.map(({ bar }) => bar)).size >= 4, 'the picture moves');
   t.diagnostic(`largest difference of a colour: ${worst.toFixed(1)} of 255`);
@@ -102,13 +108,18 @@ test('what is typed is spoken, and the transcript follows it', async () => {
   await page.line(SENTENCE, 'speaking');
   assert.equal((await page.tab.textContent('#caption')).includes(SENTENCE), true);
   await page.line(SENTENCE, 'said');
-  const written = await page.tab.$$eval('#transcript > li[data-speaker=user] .text', (all) => all.map((e) => e.textContent));
+  const written = await page.tab.$$eval('#transcript > li[data-speaker=user] .text', (all) =>
+    all.map((e) => e.textContent),
+  );
   assert.deepEqual(written, [`${SENTENCE}.`]);
   const turns = wire.messages.slice(from).filter((m) => m.type === 'dialogue.turn');
-  assert.deepEqual(turns.map((m) => [m.from, m.speaker]), [
-    ['page', 'user'],
-    ['server', 'avatar'],
-  ]);
+  assert.deepEqual(
+    turns.map((m) => [m.from, m.speaker]),
+    [
+      ['page', 'user'],
+      ['server', 'avatar'],
+    ],
+  );
   assert.equal(playback('finished', SENTENCE).length, 1);
   assert.equal(playback('finished', SENTENCE)[0].interrupted, false);
 });
@@ -127,7 +138,9 @@ test('the lips follow the voice of their very frame', async (t) => {
       .filter(([number]) => number >= first && number <= last && heard.has(number + lag))
       .map(([number, mouth]) => [mouth, heard.get(number + lag)]);
   const byLag = [-3, -2, -1, 0, 1, 2, 3].map((lag) => [lag, correlation(at(lag))]);
-  t.diagnostic(`mouth and voice: ${byLag.map(([lag, r]) => `${lag}: ${r.toFixed(3)}`).join(', ')} (lag in frames: r)`);
+  t.diagnostic(
+    `mouth and voice: ${byLag.map(([lag, r]) => `${lag}: ${r.toFixed(3)}`).join(', ')} (lag in frames: r)`,
+  );
   assert.ok(at(0).length >= 60, `${at(0).length} frames`);
   const r = byLag[3][1];
   assert.ok(r >= 0.95, `r = ${r}`);
@@ -155,10 +168,12 @@ test('what comes out of the speaker fits what is on the screen', async (t) => {
   const [{ pts }] = playback('started', SENTENCE);
   const [{ position_ms }] = playback('finished', SENTENCE);
   const { frames } = await readProbe(page.tab);
-  const spoken = frames.filter((frame) => frame.pts >= pts - 200000 && frame.pts <= pts + position_ms * 1000 + 200000);
+  const spoken = frames.filter(
+    (frame) => frame.pts >= pts - 200000 && frame.pts <= pts + position_ms * 1000 + 200000,
+  );
   const mouths = new Map(spoken.map((frame) => [frame.pts, frame.mouth]));
   const { shift, r } = bestShift(await readEars(page.tab), mouths, correlation);
-  t.diagnostic(`sound against picture, by ear: ${shift} ms late (r = ${r.toFixed(3)})`);
+  t.diagnostic(`by ear, the sound comes ${shift} ms after the picture (r = ${r.toFixed(3)})`);
   // Frames drawn late on a busy machine blur the fit, but do not move it.
   assert.ok(r >= 0.5, `r = ${r}`);
   assert.ok(Math.abs(shift) <= FRAME / 1000, `${shift} ms`);
@@ -175,11 +190,25 @@ test('Interrupt silences the avatar within one window', async (t) => {
   assert.equal(finished.interrupted, true);
 
   const asked = wire.messages.findIndex((m) => m.type === 'speech.interrupt');
-  const sent = Math.max(...wire.messages.slice(0, asked).filter((m) => m.type === 'avatar_video').map((m) => m.pts + FRAME));
-  const last = Math.max(...fromServer('avatar_audio').filter((m) => m.utterance === utterance).map((m) => m.pts + FRAME / 2));
-  t.diagnostic(`heard until ${((last - sent) / 1000).toFixed(1)} ms of media after what was sent when it was asked for`);
+  const sent = Math.max(
+    ...wire.messages
+      .slice(0, asked)
+      .filter((m) => m.type === 'avatar_video')
+      .map((m) => m.pts + FRAME),
+  );
+  const last = Math.max(
+    ...fromServer('avatar_audio')
+      .filter((m) => m.utterance === utterance)
+      .map((m) => m.pts + FRAME / 2),
+  );
+  t.diagnostic(
+    `heard until ${((last - sent) / 1000).toFixed(1)} ms of media after what was sent when it was asked for`,
+  );
   assert.ok(last <= sent + WINDOW);
-  assert.ok(Math.abs(finished.position_ms - (last - pts) / 1000) <= 40, `${finished.position_ms} ms of ${(last - pts) / 1000}`);
+  assert.ok(
+    Math.abs(finished.position_ms - (last - pts) / 1000) <= 40,
+    `${finished.position_ms} ms of ${(last - pts) / 1000}`,
+  );
 
   // What was heard and seen after it.
   await page.drawn(sent + WINDOW + 1000000);

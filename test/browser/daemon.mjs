@@ -5,21 +5,18 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const PROGRAM = process.env.VISAVIS ?? 'build/visavis';
 const PAGE = fileURLToPath(new URL('../../web-demo', import.meta.url));
 const SANITIZER = /(ERROR|WARNING|SUMMARY): \w*Sanitizer|runtime error:/;
 const START_GUARD = 120000; // milliseconds; a daemon built for ThreadSanitizer starts slowly
+const STOP_GUARD = 60000;
 
 // Nothing that a test starts outlives it, however the test ends.
 const running = new Set();
-const killAll = () => {
-  for (const child of running) child.kill('SIGKILL');
-};
-after(killAll);
-process.on('exit', killAll);
+process.on('exit', () => Daemon.killAll());
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
 
 export class Daemon {
   #child;
@@ -56,9 +53,15 @@ export class Daemon {
     return daemon;
   }
 
+  /** Ends those that a failed test left running, which would keep the test program from ending. */
+  static killAll() {
+    for (const child of running) child.kill('SIGKILL');
+  }
+
   /** Asks it to end; resolves when it has, and fails unless it ended well. */
   async stop() {
     this.#child.kill('SIGTERM');
+    setTimeout(() => this.#child.kill('SIGKILL'), STOP_GUARD).unref();
     const status = await this.#exit;
     const well = status === 0 && !SANITIZER.test(this.#log);
     assert.ok(well, `SIGTERM was answered by exit status ${status}; its log:\n${this.#log}`);

@@ -42,7 +42,8 @@ function listen() {
   };
   const draw = CanvasRenderingContext2D.prototype.drawImage;
   CanvasRenderingContext2D.prototype.drawImage = function (image, ...rest) {
-    if (image instanceof VideoFrame && this.canvas.id === 'avatar') drawn.push([performance.now(), image.timestamp]);
+    if (image instanceof VideoFrame && this.canvas.id === 'avatar')
+      drawn.push([performance.now(), image.timestamp]);
     return draw.call(this, image, ...rest);
   };
   window.ears = { read: () => ({ sound, drawn }) };

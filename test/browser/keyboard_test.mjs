@@ -6,7 +6,8 @@ import { after, before, test } from 'node:test';
 import { Browser } from './browser.mjs';
 import { Daemon } from './daemon.mjs';
 
-const LONG = 'This sentence goes on, and on, and on, and on, for as long as nobody stops it, which is what somebody does';
+const LONG =
+  'This sentence goes on, and on, and on, and on, for as long as nobody stops it, which is what somebody does';
 
 let daemon, browser, page;
 
@@ -16,9 +17,13 @@ before(async () => {
   page = await browser.open(daemon.url);
   await page.state('lobby');
 });
-after(() => browser?.stop());
+after(async () => {
+  Daemon.killAll();
+  await browser?.stop();
+});
 
-const press = (...keys) => keys.reduce((last, key) => last.then(() => page.tab.keyboard.press(key)), Promise.resolve());
+const press = (...keys) =>
+  keys.reduce((last, key) => last.then(() => page.tab.keyboard.press(key)), Promise.resolve());
 const focused = () => page.tab.evaluate(() => document.activeElement.id);
 const pressed = (id) => page.tab.getAttribute(`#${id}`, 'aria-pressed');
 
@@ -72,7 +77,11 @@ test('microphone and camera: M and V', async () => {
   ]) {
     for (const on of ['false', 'true']) {
       await press(key);
-      await page.until(([name, wanted]) => document.getElementById(name).ariaPressed === wanted, [id, on], `${id} ${on}`);
+      await page.until(
+        ([name, wanted]) => document.getElementById(name).ariaPressed === wanted,
+        [id, on],
+        `${id} ${on}`,
+      );
     }
     assert.equal(await pressed(id), 'true');
   }
@@ -93,7 +102,8 @@ test('settings and the list of keys: S, ? and Escape', async () => {
 
 test('every control can be reached by Tab', async () => {
   await page.tab.evaluate(() => document.activeElement.blur());
-  for (const id of ['say', 'toggle-mic', 'toggle-camera', 'open-settings', 'open-shortcuts', 'hang-up']) await tabTo(id);
+  for (const id of ['say', 'toggle-mic', 'toggle-camera', 'open-settings', 'open-shortcuts', 'hang-up'])
+    await tabTo(id);
 });
 
 test('hanging up: Shift+H, and Enter calls again', async () => {

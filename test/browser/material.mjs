@@ -60,33 +60,35 @@ export const cameraZones = ZONES.map((row, y) =>
   }),
 );
 
-/** Writes the camera's film, two seconds that the browser repeats. */
-export function writeCamera(path) {
+/** Writes two seconds of film, which the browser repeats: `colourAt(x, y, part)` is R'G'B' at a part (0 to 1) of it. */
+export function writeFilm(path, colourAt) {
   const parts = [Buffer.from(`YUV4MPEG2 W${WIDTH} H${HEIGHT} F${FRAMES_A_SECOND}:1 Ip A1:1 C420jpeg\n`)];
+  for (let n = 0; n < FRAMES; n++) {
+    const planes = [1, 2, 2].map((step) => Buffer.alloc((WIDTH / step) * (HEIGHT / step)));
+    for (let y = 0; y < HEIGHT; y++)
+      for (let x = 0; x < WIDTH; x++) {
+        const yuv = toYuv(colourAt(x, y, n / (FRAMES - 1)));
+        planes[0][y * WIDTH + x] = yuv[0];
+        const chroma = ((y >> 1) * WIDTH) / 2 + (x >> 1);
+        [planes[1][chroma], planes[2][chroma]] = [yuv[1], yuv[2]];
+      }
+    parts.push(Buffer.from('FRAME\n'), ...planes);
+  }
+  writeFileSync(path, Buffer.concat(parts));
+}
+
+/** Writes the camera's film of `cameraZones`. */
+export function writeCamera(path) {
   const margin = (ZONE - MEASURED) / 2 + 6;
   const left = ZONE + margin,
     room = ZONE - 2 * margin - BAR_WIDTH;
-  for (let n = 0; n < FRAMES; n++) {
-    const barFrom = Math.round(left + (room * n) / (FRAMES - 1));
-    const colourAt = (x, y) => {
-      const row = Math.min(2, Math.floor((y * 3) / HEIGHT)),
-        column = Math.min(2, Math.floor((x * 3) / WIDTH));
-      const inBar = row === 1 && column === 1 && x >= barFrom && x < barFrom + BAR_WIDTH;
-      return inBar ? BAR : ZONES[row][column];
-    };
-    parts.push(Buffer.from('FRAME\n'));
-    for (const [plane, step] of [
-      [0, 1],
-      [1, 2],
-      [2, 2],
-    ]) {
-      const data = Buffer.alloc((WIDTH / step) * (HEIGHT / step));
-      for (let y = 0, at = 0; y < HEIGHT; y += step)
-        for (let x = 0; x < WIDTH; x += step) data[at++] = toYuv(colourAt(x, y))[plane];
-      parts.push(data);
-    }
-  }
-  writeFileSync(path, Buffer.concat(parts));
+  writeFilm(path, (x, y, part) => {
+    const row = Math.min(2, Math.floor((y * 3) / HEIGHT)),
+      column = Math.min(2, Math.floor(x / ZONE));
+    const barFrom = Math.round(left + room * part);
+    const inBar = row === 1 && column === 1 && x >= barFrom && x < barFrom + BAR_WIDTH;
+    return inBar ? BAR : ZONES[row][column];
+  });
 }
 
 // ---- the microphone ------------------------------------------------------------------------------------------------
@@ -104,7 +106,7 @@ const VOWELS = [
 
 // How loud the harmonic at `frequency` is in a vowel: a peak at each formant.
 const loudness = (frequency, formants) =>
-  formants.reduce((sum, formant, i) => sum + (1 / (1 + i)) / (1 + ((frequency - formant) / 110) ** 2), 0.02);
+  formants.reduce((sum, formant, i) => sum + 1 / (1 + i) / (1 + ((frequency - formant) / 110) ** 2), 0.02);
 
 /** Writes one phrase of vowels and a pause, which the browser repeats: speech enough for any voice detector. */
 export function writeMicrophone(path) {

@@ -70,7 +70,9 @@ function probe({ MOUTH, VOICE, CELLS, THUMBNAIL, INSET }) {
     return { zones: [0, 1, 2].map((row) => [0, 1, 2].map((column) => mean(row, column))), bar };
   };
 
-  window.probe = { read: () => ({ frames, energy: [...energy].map(([slot, [sum, count]]) => [slot, sum, count]) }) };
+  window.probe = {
+    read: () => ({ frames, energy: [...energy].map(([slot, [sum, count]]) => [slot, sum, count]) }),
+  };
   window.visavis.tap = {
     audio(pts, samples) {
       const from = Math.round((pts * RATE) / 1e6);

@@ -21,6 +21,7 @@ before(async () => {
   closed = await Daemon.start(['--demo', '--token-secret-file', join(folder, 'secret')]);
 });
 after(async () => {
+  Daemon.killAll();
   await browser?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
@@ -44,7 +45,10 @@ test('without camera and microphone the call goes on in writing', () =>
       await page.line('Can you read this?', 'said');
       const { cameraFrames, microphonePackets, errors } = await page.stats();
       assert.deepEqual([cameraFrames, microphonePackets], [0, 0]);
-      assert.deepEqual(errors.map(({ code }) => code), ['devices_denied']);
+      assert.deepEqual(
+        errors.map(({ code }) => code),
+        ['devices_denied'],
+      );
       await page.tab.click('#hang-up');
       await page.state('ended');
       page.assertQuiet();
@@ -100,18 +104,25 @@ test('a session name that no server takes is named', () =>
   }));
 
 test('no token, and a bad one, do not let in', async () => {
-  for (const query of ['', '?token=nonsense', `?token=${token(['--secret-file', join(folder, 'secret'), '--role', 'backend'])}`])
+  for (const query of [
+    '',
+    '?token=nonsense',
+    `?token=${token(['--secret-file', join(folder, 'secret'), '--role', 'backend'])}`,
+  ])
     await joined(`${closed.url}${query}`, (page) => page.refused('unauthorized', /This link does not let you in/));
 });
 
 test('a token made by visavis token does', () =>
-  joined(`${closed.url}?token=${token(['--secret-file', join(folder, 'secret'), '--role', 'viewer'])}`, async (page) => {
-    await page.state('live');
-    await page.line('Hello', 'said');
-    await page.tab.click('#hang-up');
-    await page.state('ended');
-    page.assertQuiet();
-  }));
+  joined(
+    `${closed.url}?token=${token(['--secret-file', join(folder, 'secret'), '--role', 'viewer'])}`,
+    async (page) => {
+      await page.state('live');
+      await page.line('Hello', 'said');
+      await page.tab.click('#hang-up');
+      await page.state('ended');
+      page.assertQuiet();
+    },
+  ));
 
 test('a page over plain HTTP from another host says what to do', async () => {
   const page = await browser.open(`http://${HOST}:${daemon.port}/`);

@@ -21,6 +21,7 @@ before(async () => {
   await page.state('lobby');
 });
 after(async () => {
+  Daemon.killAll();
   await browser?.stop();
   wire?.close();
 });

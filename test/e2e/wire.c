@@ -82,14 +82,15 @@ void wire_await_closed(int fd) {
 
 /* ---- HTTP ------------------------------------------------------------------------------------------------------ */
 
-/* Reads the head, and what came with it; returns how much that is. */
+/* Reads the head, and what came with it; returns how much that is. The status is 0 if there is no answer. */
 static size_t read_head(int fd, Reply *reply, char *rest, size_t room) {
     size_t size = 0;
     char *end = NULL;
+    reply->status = 0;
     while (!end) {
         const size_t got = wire_receive(fd, reply->head + size, sizeof reply->head - 1 - size);
         if (!got)
-            fail_msg("the daemon hung up instead of answering");
+            return 0;
         size += got;
         reply->head[size] = '\0';
         end = strstr(reply->head, "\r\n\r\n");

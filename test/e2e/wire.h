@@ -12,7 +12,7 @@
 /* ---- HTTP ------------------------------------------------------------------------------------------------------ */
 
 typedef struct Reply {
-    int status;
+    int status;      /* 0: the daemon hung up without an answer */
     char head[8192]; /* status line and headers */
     char body[262144];
     size_t size; /* of the body as it came */

@@ -1,5 +1,6 @@
 /* Files, voice and codecs. */
 #include "server/commands/doctor/doctor.h"
+#include "server/commands/page.h"
 
 #include "server/base/clock.h"
 #include "server/commands/assistant/voice.h"
@@ -39,31 +40,10 @@ void vv_doctor_weights(VvFindings *findings) {
         vv_finding_add(findings, "weights", VV_HEALTH_NOTE, "none: the test-pattern avatar is used");
 }
 
-static bool has_page(const char *folder) {
-    char page[1024];
-    int size = snprintf(page, sizeof page, "%s/index.html", folder);
-    return size > 0 && (size_t)size < sizeof page && access(page, R_OK) == 0;
-}
-
-/* Where `visavis serve` looks when it is not told: as installed, beside a build in a checkout, in the prefix, here. */
 void vv_doctor_page(VvFindings *findings) {
-    char program[512], folders[5][600];
-    ssize_t size = readlink("/proc/self/exe", program, sizeof program - 1);
-    program[size > 0 ? size : 0] = 0;
-    char *slash = strrchr(program, '/');
-    if (slash)
-        *slash = 0;
-    snprintf(folders[0], sizeof folders[0], "%s/../share/visavis/web-demo", program);
-    snprintf(folders[1], sizeof folders[1], "%s/../web-demo", program);
-    snprintf(folders[2], sizeof folders[2], "%s/../../web-demo", program);
-    snprintf(folders[3], sizeof folders[3], "%s/share/visavis/web-demo", VV_PREFIX);
-    snprintf(folders[4], sizeof folders[4], "web-demo");
-    for (int i = 0; i < 5; i++) {
-        char *real = has_page(folders[i]) ? realpath(folders[i], NULL) : NULL;
-        if (!real)
-            continue;
-        vv_finding_add(findings, "page", VV_HEALTH_OK, "%s", real);
-        free(real);
+    char folder[PATH_MAX];
+    if (vv_page_find(folder)) {
+        vv_finding_add(findings, "page", VV_HEALTH_OK, "%s", folder);
         return;
     }
     VvFinding *finding = vv_finding_add(findings, "page", VV_HEALTH_MISSING,

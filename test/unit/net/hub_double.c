@@ -205,7 +205,8 @@ void vv_seat_pop(VvSeat *seat) {
     vv_ring_pop(seat->outbox);
 }
 
-void vv_seat_leave(VvSeat **seat) {
+void vv_seat_leave(VvSeat **seat, bool resumable) {
+    (void)resumable;
     for (int i = 0; i < DOUBLE_SEATS; i++)
         if (vv_double.seats[i] == *seat)
             vv_double.seats[i] = NULL;

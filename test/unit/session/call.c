@@ -48,7 +48,7 @@ VvErr call_join(Call *call, VvHub *hub, const char *start) {
 }
 
 void call_leave(Call *call) {
-    vv_seat_leave(&call->seat);
+    vv_seat_leave(&call->seat, true);
 }
 
 void call_free(Call *call) {

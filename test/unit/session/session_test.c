@@ -600,6 +600,50 @@ static void nobody_comes_back(void **state) {
     call_free(&both);
 }
 
+/* All places taken: one that only waits for its lost connection is given up for a new session, one in use is not. */
+static void lost_ones_give_way(void **state) {
+    (void)state;
+    VvHub *hub = call_hub(1, 60);
+    Call first = {0}, second = {0}, *calls[] = {&second, NULL};
+    assert_int_equal(call_join(&first, hub, "{\"type\":\"session.start\",\"role\":\"both\",\"session\":\"a\"}"),
+                     VV_ERR_OK);
+    Call *firsts[] = {&first, NULL};
+    wait_frames(firsts, &first, -1, 2);
+    assert_int_equal(call_join(&second, hub, "{\"type\":\"session.start\",\"role\":\"both\",\"session\":\"b\"}"),
+                     VV_ERR_SERVER_FULL);
+    call_leave(&first);
+    assert_int_equal(call_join(&second, hub, "{\"type\":\"session.start\",\"role\":\"both\",\"session\":\"b\"}"),
+                     VV_ERR_OK);
+    wait_frames(calls, &second, -1, 5);
+    assert_int_equal(vv_hub_sessions(hub), 1);
+    char start[256];
+    snprintf(start, sizeof start, "{\"type\":\"session.start\",\"role\":\"both\",\"resume\":\"%s\"}", first.token);
+    assert_int_equal(call_join(&first, hub, start), VV_ERR_RESUME_UNKNOWN);
+    finish(hub, calls);
+    call_free(&first);
+}
+
+/* Who is thrown out takes an empty session along, and the token is void; a session with somebody in it stays. */
+static void expelled_do_not_resume(void **state) {
+    (void)state;
+    VvHub *hub = call_hub(4, 60);
+    Call viewer = {0}, backend = {0}, *calls[] = {&viewer, NULL};
+    assert_int_equal(call_join(&viewer, hub, VIEWER), VV_ERR_OK);
+    assert_int_equal(call_join(&backend, hub, BACKEND), VV_ERR_OK);
+    Call *both[] = {&viewer, &backend, NULL};
+    wait_messages(both, &backend, VV_MSG_SESSION_READY, 1);
+    vv_seat_leave(&backend.seat, false);
+    wait_frames(calls, &viewer, -1, call_frames(&viewer, VV_KIND_AVATAR_VIDEO, -1) + 5);
+    char start[256];
+    snprintf(start, sizeof start, "{\"type\":\"session.start\",\"role\":\"backend\",\"resume\":\"%s\"}", backend.token);
+    assert_int_equal(call_join(&backend, hub, start), VV_ERR_RESUME_UNKNOWN);
+    vv_seat_leave(&viewer.seat, false);
+    call_until(calls, is_empty, hub);
+    call_hub_close(&hub);
+    call_free(&viewer);
+    call_free(&backend);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(idles_alive),
@@ -616,6 +660,8 @@ int main(void) {
         cmocka_unit_test(slow_reader),
         cmocka_unit_test(comes_and_goes),
         cmocka_unit_test(nobody_comes_back),
+        cmocka_unit_test(lost_ones_give_way),
+        cmocka_unit_test(expelled_do_not_resume),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
