@@ -9,6 +9,7 @@
 
 #include <ev.h>
 #include <limits.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -290,6 +291,8 @@ static int run(Daemon *daemon) {
 }
 
 int vv_command_serve(int argc, char **argv) {
+    /* A session's buffers are large: each a mapping of its own, they go back to the system when it ends. */
+    mallopt(M_MMAP_THRESHOLD, 128 * 1024);
     Daemon daemon = {0};
     char why[512];
     int status = vv_options_read(options, &daemon.settings, argc, argv, why, sizeof why);

@@ -288,10 +288,19 @@ static void drain_inbox(VvSession *session, VvTime now) {
     }
 }
 
+static bool anyone_wants_media(const VvSession *session) {
+    const uint32_t media = 1u << VV_WANT_AVATAR_VIDEO | 1u << VV_WANT_AVATAR_AUDIO;
+    for (int i = 0; i < session->attached_count; i++)
+        if (session->attached[i]->want & media && !session->attached[i]->closing)
+            return true;
+    return false;
+}
+
 /* Whether the session has come to its end, and why. */
 static const char *reason_to_end(const VvSession *session, VvTime now) {
     const VvTime drain_until = atomic_load_explicit(&session->hub->drain_until, memory_order_relaxed);
-    if (drain_until && (vv_speech_queued(session->speech) == 0 || now >= drain_until))
+    const bool speaks = vv_speech_queued(session->speech) > 0 && anyone_wants_media(session);
+    if (drain_until && (!speaks || now >= drain_until))
         return "shutting down";
     if (session->empty_since && now - session->empty_since >= session->hub->resume_time)
         return "nobody came back";
@@ -300,14 +309,6 @@ static const char *reason_to_end(const VvSession *session, VvTime now) {
     if (session->playout.failures >= FAILURES_MAX)
         return "the avatar failed";
     return NULL;
-}
-
-static bool anyone_wants_media(const VvSession *session) {
-    const uint32_t media = 1u << VV_WANT_AVATAR_VIDEO | 1u << VV_WANT_AVATAR_AUDIO;
-    for (int i = 0; i < session->attached_count; i++)
-        if (session->attached[i]->want & media && !session->attached[i]->closing)
-            return true;
-    return false;
 }
 
 static VvTime work(VvSession *session, VvTime now) {

@@ -196,7 +196,8 @@ static void note_started(VvPlayout *playout, VvUtterance *utterance, VvTime pts,
     if (utterance->started)
         return;
     utterance->started = true;
-    playout->speech_to_frame = now - utterance->first_audio;
+    const VvTime from = utterance->first_audio > playout->spoken ? utterance->first_audio : playout->spoken;
+    playout->speech_to_frame = now - from;
     vv_observe(VV_HISTOGRAM_SPEECH_TO_FRAME, playout->speech_to_frame);
     playout->events->started(playout->ctx, utterance, pts);
 }
@@ -214,6 +215,7 @@ static void send_frame(VvPlayout *playout, const VvPicture *picture, int64_t ind
         VvUtterance *utterance = vv_speech_sent(playout->speech, index);
         if (utterance)
             note_started(playout, utterance, header.pts, now);
+        playout->spoken = now;
         const VvSpeechFrame *after = vv_speech_frame(playout->speech, index + 1);
         playout->tail_there = after && !after->first;
         if (playout->tail_there)
