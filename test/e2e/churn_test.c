@@ -23,6 +23,11 @@ static bool has_files(void *arg) {
     return daemon_files(files->daemon) == files->count;
 }
 
+static bool has_sent(void *arg) {
+    const Peer *peer = arg;
+    return peer->closed || vv_client_queued(peer->client) == 0;
+}
+
 /* One call, ended in one of eight ways. */
 static void cycle(const Daemon *daemon, int n) {
     char start[160];
@@ -36,6 +41,7 @@ static void cycle(const Daemon *daemon, int n) {
     if (n % 8 == 1) { /* without waiting for the answer */
         Peer *hasty = peer_connect(daemon, NULL);
         peer_send(hasty, "%s", start);
+        e2e_until(has_sent, hasty, "a message to be sent");
         peer_drop(hasty);
         return;
     }

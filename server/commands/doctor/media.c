@@ -1,9 +1,9 @@
 /* Files, voice and codecs. */
 #include "server/commands/doctor/doctor.h"
-#include "server/commands/page.h"
 
 #include "server/base/clock.h"
 #include "server/commands/assistant/voice.h"
+#include "server/commands/page.h"
 #include "server/media/log_mel.h"
 #include "server/media/opus_codec.h"
 #include "server/media/picture.h"
