@@ -131,6 +131,11 @@ e2e: $(PROGRAM) $(e2e_programs)
 browser: $(PROGRAM) test/browser/node_modules
 	@test/run $(browser_commands)
 
+## make bench      what things cost: media operations, one call, twenty calls; docs/benchmarks.md explains the figures
+bench: build bench-media
+	$(PROGRAM) bench --seconds 20
+	$(PROGRAM) bench --sessions 20 --seconds 20
+
 ## make check      formatting, generated files, who includes whom, headers that stand alone, clang-tidy
 check: packages-check $(BUILD)/generate
 	@BUILD=$(BUILD) scripts/check.sh format generated depend headers tidy
