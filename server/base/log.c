@@ -78,13 +78,23 @@ static char *blank(char *at, const char *text) {
     return at;
 }
 
+/* A time in UTC. By the calendar's own rules, since the C library's gmtime_r shares the time zone's state, and its
+ * lock, with whoever else asks for the time of day. Years begin in March here: the leap day is then their last. */
+static void put_time(char *out, size_t size, const struct timespec *time) {
+    const unsigned days = (unsigned)(time->tv_sec / 86400) + 719468, seconds = (unsigned)(time->tv_sec % 86400);
+    const unsigned era = days / 146097, day_of_era = days % 146097; /* of 400 years */
+    const unsigned year = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    const unsigned day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
+    const unsigned from_march = (5 * day_of_year + 2) / 153, month = from_march < 10 ? from_march + 3 : from_march - 9;
+    snprintf(out, size, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", 400 * era + year + (month <= 2), month,
+             day_of_year - (153 * from_march + 2) / 5 + 1, seconds / 3600, seconds / 60 % 60, seconds % 60,
+             (unsigned)(time->tv_nsec / 1000000));
+}
+
 /* One write a line: standard error has no buffer, and other programs may write there too. */
 static void put_line(VvLevel level, const struct timespec *time, const char *part, const char *text) {
-    struct tm utc;
-    char stamp[40], line[6 * LINE + 256];
-    gmtime_r(&time->tv_sec, &utc);
-    const size_t size = strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(stamp + size, sizeof stamp - size, ".%03dZ", (int)(time->tv_nsec / 1000000));
+    char stamp[80], line[6 * LINE + 256];
+    put_time(stamp, sizeof stamp, time);
     char *at = line;
     if (as_json) {
         at += snprintf(at, 256, "{\"time\":\"%s\",\"level\":\"%s\",\"part\":\"%.15s\",\"text\":\"", stamp,

@@ -196,9 +196,10 @@ static void note_started(VvPlayout *playout, VvUtterance *utterance, VvTime pts,
     if (utterance->started)
         return;
     utterance->started = true;
-    const VvTime from = utterance->first_audio > playout->spoken ? utterance->first_audio : playout->spoken;
-    playout->speech_to_frame = now - from;
-    vv_observe(VV_HISTOGRAM_SPEECH_TO_FRAME, playout->speech_to_frame);
+    if (utterance->first_audio > playout->spoken) { /* one that queued behind another waited for that, not for us */
+        playout->speech_to_frame = now - utterance->first_audio;
+        vv_observe(VV_HISTOGRAM_SPEECH_TO_FRAME, playout->speech_to_frame);
+    }
     playout->events->started(playout->ctx, utterance, pts);
 }
 

@@ -86,7 +86,7 @@ typedef struct VvPlayout {
     /* Counts since the session began; the last two, times of the last second, are cleared by stats. */
     int64_t frames_sent, frames_remade, frames_late, starved, windows, windows_late;
     VvTime spoken;          /* when speech was last sent */
-    VvTime speech_to_frame; /* of the last utterance: from its first audio, or from the end of the one before */
+    VvTime speech_to_frame; /* of the last utterance that came into silence */
     VvTime encode_time, step_time, wait_time;
     int64_t encodes;
     int batch;
