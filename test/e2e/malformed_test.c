@@ -329,10 +329,10 @@ static void too_large(void **state) {
         assert_string_equal(end.error, "too_large");
         assert_int_equal(end.code, 1009);
         peer_expect_well(witness, daemon);
-        char resume[256];
-        snprintf(resume, sizeof resume, "{\"type\":\"session.start\",\"role\":\"viewer\",\"resume\":\"%s\"}",
-                 peer->token);
-        peer_leave(peer_join(daemon, resume));
+        metric_until(daemon, "sessions", 1); /* who was shown the door does not come back */
+        Peer *back = peer_connect(daemon, NULL);
+        peer_send(back, "{\"type\":\"session.start\",\"role\":\"viewer\",\"resume\":\"%s\"}", peer->token);
+        peer_await_error(back, VV_ERR_RESUME_UNKNOWN, 1);
     }
     peer_leave(witness);
     daemon_stop(&daemon);

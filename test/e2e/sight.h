@@ -8,7 +8,7 @@
 typedef struct Sight Sight;
 
 /* Decodes everything that the peer has received; every packet and picture must decode, and every picture must be a test
- * pattern whose frame number is its presentation time's. */
+ * pattern whose frame number is its presentation time's, save where the server says that it was late. */
 Sight *sight_open(const Peer *peer);
 void sight_close(Sight **sight);
 
