@@ -426,6 +426,7 @@ export const MESSAGES = Object.freeze({
       { path: 'frames', type: 'int', required: true, min: 0, max: 9007199254740991 },
       { path: 'windows', type: 'int', required: true, min: 0, max: 9007199254740991 },
       { path: 'windows_late', type: 'int', required: true, min: 0, max: 9007199254740991 },
+      { path: 'frames_late', type: 'int', required: true, min: 0, max: 9007199254740991 },
       { path: 'frames_remade', type: 'int', required: true, min: 0, max: 9007199254740991 },
       { path: 'starved', type: 'int', required: true, min: 0, max: 9007199254740991 },
       { path: 'dropped.video', type: 'int', required: true, min: 0, max: 9007199254740991 },

@@ -157,6 +157,7 @@ static void send_stats(VvSession *session, VvTime now) {
     stats->frames = playout->frames_sent;
     stats->windows = playout->windows;
     stats->windows_late = playout->windows_late;
+    stats->frames_late = playout->frames_late;
     stats->frames_remade = playout->frames_remade;
     stats->starved = playout->starved;
     stats->dropped_camera = vv_user_camera_dropped(session->user);
