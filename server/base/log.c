@@ -60,10 +60,10 @@ static char *escape(char *at, const char *text) {
             *at++ = '\\';
             *at++ = (char)c;
         } else if (c < 0x20) {
-            memcpy(at, "\\u00", 4);
-            at[4] = digits[c >> 4];
-            at[5] = digits[c & 15];
-            at += 6;
+            for (const char *head = "\\u00"; *head; head++)
+                *at++ = *head;
+            *at++ = digits[c >> 4];
+            *at++ = digits[c & 15];
         } else {
             *at++ = (char)c;
         }

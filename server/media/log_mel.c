@@ -126,5 +126,5 @@ float vv_mel_amplitude(const float row[VV_MEL_BANDS]) {
     double power = 0;
     for (int b = 0; b < VV_MEL_BANDS; b++)
         power += exp((double)row[b]) - FLOOR;
-    return power <= 0 ? 0 : (float)sqrt(power / (VV_FFT_SIZE / 2 * WINDOW_POWER));
+    return power <= 0 ? 0 : (float)sqrt(power / (0.5 * VV_FFT_SIZE * WINDOW_POWER));
 }

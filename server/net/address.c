@@ -24,7 +24,7 @@ static VvAddress from_v4(uint32_t address) {
 
 VvAddress vv_address_from(const struct sockaddr *address) {
     if (address->sa_family == AF_INET) {
-        struct sockaddr_in v4;
+        struct sockaddr_in v4 = {0};
         memcpy(&v4, address, sizeof v4);
         return from_v4(ntohl(v4.sin_addr.s_addr));
     }
@@ -42,7 +42,7 @@ VvAddress vv_address_from(const struct sockaddr *address) {
 }
 
 VvAddress vv_address_of_peer(int fd) {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t size = sizeof address;
     if (getpeername(fd, (struct sockaddr *)&address, &size))
         return from_v4(0);

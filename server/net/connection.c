@@ -423,9 +423,10 @@ void vv_connection_gone(VvConnection *connection) {
 }
 
 void vv_connections_reap(VvServer *server) {
-    while (server->dead) {
-        VvConnection *connection = server->dead;
-        delist(connection);
+    VvConnection *connection = server->dead;
+    server->dead = NULL;
+    for (VvConnection *next; connection; connection = next) {
+        next = connection->next;
         leave_seat(connection);
         vv_assembly_free(&connection->input);
         vv_ring_free(&connection->answers);

@@ -174,7 +174,7 @@ static int verdict(const Command *command) {
     uint64_t missed = counts.interrupted + counts.refused + counts.lost;
     if (missed)
         fprintf(stderr, "visavis assistant: of %llu sentences %llu were not played to their end\n",
-                (unsigned long long)(counts.said + missed), (unsigned long long)missed);
+                (unsigned long long)counts.said + missed, (unsigned long long)missed);
     return all_said(command) && !missed && !command->interrupted ? 0 : 1;
 }
 

@@ -133,7 +133,7 @@ static float loudness(const VvInspector *inspector, int64_t from) {
             return -1;
         energy += (double)moment->energy[block % BLOCKS];
     }
-    float level = (float)(sqrt(energy / (BLOCK * BLOCKS)) / 32768) / VV_TEST_PATTERN_MOUTH_FULL;
+    float level = (float)(sqrt(energy * VV_FPS / RATE) / 32768) / VV_TEST_PATTERN_MOUTH_FULL;
     return level < 1 ? level : 1;
 }
 

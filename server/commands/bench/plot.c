@@ -37,15 +37,18 @@ static double place_y(double y, double y_max) {
 
 static void draw_axes(const VvPlot *plot, double x_max, double y_max, FILE *out) {
     double x_step = vv_plot_step(x_max, 6), y_step = vv_plot_step(y_max, 5);
-    for (double y = 0; y <= y_max * 1.0001; y += y_step)
+    for (int i = 0; i * y_step <= y_max * 1.0001; i++) {
+        const double y = i * y_step;
         fprintf(
             out,
             "<line class=grid x1=%d x2=%d y1=%.1f y2=%.1f /><text class=tick text-anchor=end x=%d y=%.1f>%g</text>\n",
-            LEFT, WIDTH - RIGHT, place_y(y, y_max), place_y(y, y_max), LEFT - 7, place_y(y, y_max) + 4,
-            round(y / y_step) * y_step);
-    for (double x = 0; x <= x_max * 1.0001; x += x_step)
+            LEFT, WIDTH - RIGHT, place_y(y, y_max), place_y(y, y_max), LEFT - 7, place_y(y, y_max) + 4, y);
+    }
+    for (int i = 0; i * x_step <= x_max * 1.0001; i++) {
+        const double x = i * x_step;
         fprintf(out, "<text class=tick text-anchor=middle x=%.1f y=%d>%g</text>\n", place_x(x, x_max),
-                HEIGHT - BOTTOM + 18, round(x / x_step) * x_step);
+                HEIGHT - BOTTOM + 18, x);
+    }
     fprintf(out, "<line class=axis x1=%d x2=%d y1=%d y2=%d />\n", LEFT, WIDTH - RIGHT, HEIGHT - BOTTOM,
             HEIGHT - BOTTOM);
     fprintf(out, "<text class=label text-anchor=middle x=%d y=%d>%s</text>\n", (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6,
