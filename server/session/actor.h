@@ -44,6 +44,13 @@ typedef struct VvInboxLeave {
     bool resumable;
 } VvInboxLeave;
 
+/* What a role was not told while its connection was lost: utterances that finished. The oldest is forgotten when there
+ * are more than may ever wait. */
+typedef struct VvMissed {
+    VvPlaybackFinished finished[VV_UTTERANCES_MAX];
+    int count;
+} VvMissed;
+
 /* What the network thread knows of the speech that passes its door, so that refusals come at once. */
 typedef struct VvDoor {
     uint32_t last;    /* the last utterance begun */
@@ -89,6 +96,7 @@ struct VvSession {
 
     /* Worker. */
     VvSeat *slot[VV_SLOTS];
+    VvMissed missed[VV_SLOTS];
     VvSeat *attached[4]; /* every seat not let go yet: both slots, and ones that were taken over */
     int attached_count;
     VvUser *user;
@@ -125,6 +133,8 @@ void vv_session_end(VvSession *session, const char *reason);
 /* talk.c: utterances from beginning to end. */
 void vv_session_clear_speech(VvSession *session, uint32_t utterance, VvTime since);
 void vv_session_talk(VvSession *session);
+void vv_session_finished(VvSession *session, const VvPlaybackFinished *finished);
+void vv_session_catch_up(VvSession *session, VvSeat *seat, int slot, bool resumed);
 void vv_session_credit(VvSession *session, const char *ref);
 
 /* Sends to all seats, or to those that want something. */

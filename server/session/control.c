@@ -116,6 +116,11 @@ void vv_session_join(VvSession *session, const VvInboxJoin *join) {
     seat->waiting_key = true;
     session->playout.want_key = true;
     send_ready(session, seat, join);
+    for (int slot = 0; slot < VV_SLOTS; slot++)
+        if (session->slot[slot] == seat && (slot == VV_SLOT_VIEWER || seat->role == VV_ROLE_BACKEND))
+            vv_session_catch_up(session, seat, slot, join->resumed);
+        else if (session->slot[slot] == seat) /* both roles on one connection are told once */
+            session->missed[slot].count = 0;
     vv_session_credit(session, "");
     vv_log(VV_LOG_INFO, "session", "%s: %s %s", session->name,
            seat->role == VV_ROLE_VIEWER    ? "viewer"
@@ -248,16 +253,13 @@ static void on_begin(VvSession *session, VvSeat *from, const VvInboxHead *head, 
     vv_count(VV_COUNTER_UTTERANCES, 1);
     if (draining || vv_speech_begin(session->speech, begin, head->base) < 0) {
         /* Begun all the same as far as the backend knows, so it hears of the end. */
-        VvMessage finished;
-        vv_message_init(&finished, VV_MSG_PLAYBACK_FINISHED);
-        finished.body.PlaybackFinished.utterance = begin->utterance;
-        finished.body.PlaybackFinished.interrupted = true;
+        const VvPlaybackFinished finished = {.utterance = begin->utterance, .interrupted = true};
         atomic_store_explicit(&session->cleared_open, (uint32_t)begin->utterance, memory_order_release);
         atomic_fetch_sub_explicit(&session->waiting, 1, memory_order_relaxed);
         if (!draining)
             vv_seat_error(from, &session->hub->outlet, VV_ERR_TOO_MANY_UTTERANCES, message->id,
                           "speech.begin: no room for another utterance");
-        vv_session_tell(session, &finished, 0);
+        vv_session_finished(session, &finished);
         return;
     }
     vv_session_credit(session, message->id);

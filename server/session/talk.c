@@ -7,13 +7,38 @@
 
 #define CREDIT_STEP (64 * 1024) /* freed room is told in steps, not byte by byte */
 
-static void finished(VvSession *session, const VvUtterance *utterance, bool interrupted) {
+static void remember(VvMissed *missed, const VvPlaybackFinished *finished) {
+    if (missed->count == VV_UTTERANCES_MAX)
+        memmove(missed->finished, missed->finished + 1, (size_t)--missed->count * sizeof *finished);
+    missed->finished[missed->count++] = *finished;
+}
+
+/* Tells who is there, and keeps it for who is not: whoever resumes hears of every utterance's end. */
+void vv_session_finished(VvSession *session, const VvPlaybackFinished *finished) {
     VvMessage message;
     vv_message_init(&message, VV_MSG_PLAYBACK_FINISHED);
-    message.body.PlaybackFinished.utterance = utterance->number;
-    message.body.PlaybackFinished.position_ms = vv_speech_position(utterance);
-    message.body.PlaybackFinished.interrupted = interrupted;
+    message.body.PlaybackFinished = *finished;
     vv_session_tell(session, &message, 0);
+    for (int slot = 0; slot < VV_SLOTS; slot++)
+        if (!session->slot[slot])
+            remember(&session->missed[slot], finished);
+}
+
+void vv_session_catch_up(VvSession *session, VvSeat *seat, int slot, bool resumed) {
+    VvMissed *missed = &session->missed[slot];
+    for (int i = 0; resumed && i < missed->count; i++) {
+        VvMessage message;
+        vv_message_init(&message, VV_MSG_PLAYBACK_FINISHED);
+        message.body.PlaybackFinished = missed->finished[i];
+        vv_seat_text(seat, &session->hub->outlet, &message);
+    }
+    missed->count = 0;
+}
+
+static void finish(VvSession *session, const VvUtterance *utterance, bool interrupted) {
+    const VvPlaybackFinished finished = {
+        .utterance = utterance->number, .position_ms = vv_speech_position(utterance), .interrupted = interrupted};
+    vv_session_finished(session, &finished);
     atomic_fetch_sub_explicit(&session->waiting, 1, memory_order_relaxed); /* a bound, not an order */
     if (interrupted)
         vv_count(VV_COUNTER_INTERRUPTS, 1);
@@ -26,7 +51,7 @@ void vv_session_clear_speech(VvSession *session, uint32_t number, VvTime since) 
         any = true;
         if (!cleared.ended)
             atomic_store_explicit(&session->cleared_open, cleared.number, memory_order_release);
-        finished(session, &cleared, true);
+        finish(session, &cleared, true);
     }
     if (any)
         vv_playout_cut(&session->playout, since);
@@ -66,7 +91,7 @@ void vv_session_talk(VvSession *session) {
         }
         if (!vv_speech_finish(session->speech, &done))
             break;
-        finished(session, &done, false);
+        finish(session, &done, false);
     } while (true);
     vv_session_credit(session, NULL);
 }

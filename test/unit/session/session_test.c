@@ -454,6 +454,39 @@ static void resumes(void **state) {
     call_free(&thief);
 }
 
+/* A backend that was away when its utterances ended hears of each end when it comes back, once. */
+static void absent_hear_of_the_end(void **state) {
+    (void)state;
+    Call viewer = {0}, backend = {0}, *calls[] = {&viewer, &backend, NULL}, *alone[] = {&viewer, NULL};
+    VvHub *hub = call_hub(4, 60);
+    assert_int_equal(call_join(&viewer, hub, VIEWER), VV_ERR_OK);
+    assert_int_equal(call_join(&backend, hub, BACKEND), VV_ERR_OK);
+    assert_int_equal(call_send(&backend, BEGIN(1, 16000)), VV_ERR_OK);
+    assert_int_equal(call_tone(&backend, 1, 16000, 0.4), VV_ERR_OK);
+    assert_int_equal(call_send(&backend, BEGIN(2, 16000)), VV_ERR_OK);
+    assert_int_equal(call_tone(&backend, 2, 16000, 0.2), VV_ERR_OK);
+    wait_messages(calls, &backend, VV_MSG_SESSION_READY, 1);
+    char start[256];
+    snprintf(start, sizeof start, "{\"type\":\"session.start\",\"role\":\"backend\",\"resume\":\"%s\"}", backend.token);
+    call_leave(&backend);
+    wait_messages(alone, &viewer, VV_MSG_PLAYBACK_FINISHED, 2);
+    assert_int_equal(call_count(&backend, VV_MSG_PLAYBACK_FINISHED), 0);
+    assert_int_equal(call_join(&backend, hub, start), VV_ERR_OK);
+    wait_messages(calls, &backend, VV_MSG_PLAYBACK_FINISHED, 2);
+    for (int i = 0; i < 2; i++) {
+        const VvPlaybackFinished *end =
+            &call_message(&backend, VV_MSG_PLAYBACK_FINISHED, i)->message.body.PlaybackFinished;
+        assert_int_equal(end->utterance, i + 1);
+        assert_int_equal(end->position_ms, i ? 200 : 400);
+        assert_false(end->interrupted);
+    }
+    assert_int_equal(call_send(&backend, BEGIN(3, 16000)), VV_ERR_OK);
+    assert_int_equal(call_send(&backend, "{\"type\":\"speech.end\",\"utterance\":3}"), VV_ERR_OK);
+    wait_messages(calls, &backend, VV_MSG_PLAYBACK_FINISHED, 3);
+    assert_int_equal(call_count(&viewer, VV_MSG_PLAYBACK_FINISHED), 3);
+    finish(hub, calls);
+}
+
 /* Draining: what is being said is said to its end, nothing new begins, then the session ends by itself. */
 static void drains(void **state) {
     (void)state;
@@ -655,6 +688,7 @@ int main(void) {
         cmocka_unit_test(rules_of_order),
         cmocka_unit_test(dialogue_passes),
         cmocka_unit_test(resumes),
+        cmocka_unit_test(absent_hear_of_the_end),
         cmocka_unit_test(drains),
         cmocka_unit_test(barge_in),
         cmocka_unit_test(slow_reader),
