@@ -112,6 +112,7 @@ unit-%: FORCE
 FORCE:
 
 include test/test.mk
+include weights/performer/performer.mk
 
 # ---- all of them ---------------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages of the named sections of packages.txt that are missing.
-# usage: scripts/packages.sh SECTION...        sections: build test check
+# usage: scripts/packages.sh SECTION...        sections: build test check train
 set -eu
 cd "$(dirname "$0")/.."
 

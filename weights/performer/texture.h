@@ -1,0 +1,28 @@
+/* The painted skin of one person. */
+#ifndef VV_TEXTURE_H
+#define VV_TEXTURE_H
+
+#include "weights/performer/atlas.h"
+#include "weights/performer/identity.h"
+
+/* Colour is stored as the square root of linear light: eight bits are enough then. */
+typedef struct VvTexel {
+    uint8_t colour[3], shine; /* shine: 64 is usual */
+    int8_t slope[3];          /* fine relief, 127 is steep */
+    uint8_t lip;              /* 255 on the lips */
+} VvTexel;
+
+typedef struct VvTexture {
+    VvTexel *face; /* [VV_FACE_TEXELS squared] */
+    VvTexel *head; /* [VV_HEAD_TEXELS squared] */
+} VvTexture;
+
+/* Paints a person's skin; brow_shade is what vv_bristles_add_brows drew. False without memory; vv_texture_close either
+ * way. */
+bool vv_texture_open(VvTexture *texture, const VvAtlas *atlas, const VvIdentity *identity, const float *brow_shade);
+void vv_texture_close(VvTexture *texture);
+
+/* Signed height above the hairline, cm on the base head: positive where hair grows. */
+float vv_texture_hairline(VvVec base_position);
+
+#endif
