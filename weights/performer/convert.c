@@ -3,6 +3,7 @@
  * Upstream ships generic_neutral_mesh.obj, one obj per expression (NAME.obj) and one per identity component
  * (identityNNN.obj), all with the same vertices in the same order. Faces are quads and triangles; their order tells the
  * part. The landmarks are upstream's 68 points as vertex numbers. */
+#include "weights/performer/convert.h"
 #include "weights/performer/asset.h"
 #include "weights/performer/commands.h"
 #include "weights/performer/expression.h"
@@ -14,9 +15,9 @@
 #include <string.h>
 #include <zstd.h>
 
-/* The first face after each part, in VvPart's order. */
-static const int part_end[VV_PART_ASSET_COUNT] = {9230,  11144, 13226, 13630, 14034, 17006, 21496, 22296, 23094, 23894,
-                                                  24692, 24855, 25018, 25033, 25048, 25176, 25304, 25844, 26384};
+const int vv_upstream_part_end[VV_PART_ASSET_COUNT] = {9230,  11144, 13226, 13630, 14034, 17006, 21496,
+                                                       22296, 23094, 23894, 24692, 24855, 25018, 25033,
+                                                       25048, 25176, 25304, 25844, 26384};
 
 static const uint16_t landmarks[VV_LANDMARKS] = {
     1225, 1888, 1052, 367,  1719, 1722, 2199, 1447, 966,  3661, 4390, 3927, 3924, 2608, 3272, 4088, 3443,
@@ -81,7 +82,7 @@ static bool read_face(Obj *obj, char *text) {
         count++;
     }
     int part = 0;
-    while (part < VV_PART_ASSET_COUNT && obj->faces >= part_end[part])
+    while (part < VV_PART_ASSET_COUNT && obj->faces >= vv_upstream_part_end[part])
         part++;
     obj->faces++;
     if (part == VV_PART_ASSET_COUNT)
@@ -114,19 +115,26 @@ static bool read_obj(const char *folder, const char *name, bool faces, Obj *obj)
         number++;
         if (line[0] == 'v' && line[1] == ' ') {
             VvVec *p = &obj->vertex[obj->vertices];
-            good = obj->vertices < VV_ASSET_VERTICES_MAX && sscanf(line + 2, "%f %f %f", &p->x, &p->y, &p->z) == 3;
+            good = obj->vertices < VV_ASSET_VERTICES_MAX && sscanf(line + 2, "%f %f %f", &p->x, &p->y, &p->z) == 3 &&
+                   isfinite(p->x) && isfinite(p->y) && isfinite(p->z);
             obj->vertices++;
         } else if (faces && line[0] == 'v' && line[1] == 't') {
             float *t = obj->uv[obj->texcoords];
-            good = obj->texcoords < VV_ASSET_VERTICES_MAX && sscanf(line + 3, "%f %f", &t[0], &t[1]) == 2;
+            good = obj->texcoords < VV_ASSET_VERTICES_MAX && sscanf(line + 3, "%f %f", &t[0], &t[1]) == 2 &&
+                   isfinite(t[0]) && isfinite(t[1]);
             obj->texcoords++;
         } else if (faces && line[0] == 'f') {
             good = read_face(obj, line + 2);
         }
     }
-    fclose(file);
     if (!good)
         fprintf(stderr, "visavis-performer convert: %s, line %d: not what the head model has there\n", path, number);
+    else if (ferror(file) || (faces && obj->faces != vv_upstream_part_end[VV_PART_ASSET_COUNT - 1])) {
+        fprintf(stderr, "visavis-performer convert: %s ends after %d vertices and %d faces, which is not all of it\n",
+                path, obj->vertices, obj->faces);
+        good = false;
+    }
+    fclose(file);
     return good;
 }
 
