@@ -6,6 +6,10 @@
         talk.pose(0), talk.state(0)         # frames x columns, float16 (memory-mapped)
         talk.phones(0)                      # 100 a second, indices into data.phones
         talk.dialogue, talk.acts            # lists of dictionaries, times in seconds
+        talk.pictures(0)                    # n x size x size x 3, uint8 (memory-mapped), where data.pictures is "raw"
+        talk.picture_frames(0)              # the n frames that these show, and n rows of what is true of them:
+        talk.landmarks(0), talk.visible(0)  # 68 points in pixels, and which of them can be seen
+        talk.truth(0)                       # columns data.truth_columns
 
 As a program it checks a folder and prints what is in it: python3 dataset.py FOLDER
 """
@@ -16,9 +20,10 @@ import sys
 
 import numpy as np
 
-VERSION = 1
+VERSION = 2
 SAMPLES_PER_FRAME = 640
 PHONES_PER_FRAME = 4
+LANDMARKS = 68
 
 
 class DatasetError(Exception):
@@ -79,6 +84,27 @@ class Conversation:
     def phones(self, side):
         return self._array(f"phones-{side}.npy", (self.frames * PHONES_PER_FRAME,), np.uint8)
 
+    def pictures(self, side):
+        size = self.dataset.picture_size
+        return self._array(f"pictures-{side}.npy", (self._pictures(), size, size, 3), np.uint8)
+
+    def picture_frames(self, side):
+        return self._array(f"picture-frames-{side}.npy", (self._pictures(),), np.int32)
+
+    def landmarks(self, side):
+        return self._array(f"landmarks-{side}.npy", (self._pictures(), LANDMARKS, 2), np.float32)
+
+    def visible(self, side):
+        return self._array(f"visible-{side}.npy", (self._pictures(), LANDMARKS), np.uint8)
+
+    def truth(self, side):
+        return self._array(f"truth-{side}.npy", (self._pictures(), len(self.dataset.truth_columns)), np.float32)
+
+    def _pictures(self):
+        if self.dataset.pictures is None:
+            raise DatasetError(f"{self.dataset.folder} has no pictures")
+        return -(-self.frames // self.dataset.every)
+
     def _array(self, name, shape, dtype):
         array = np.load(self.path(name), mmap_mode="r", allow_pickle=False)
         if array.shape != shape or array.dtype != dtype:
@@ -95,6 +121,10 @@ class Dataset:
         self.seed, self.fps, self.rate = manifest["seed"], manifest["fps"], manifest["rate"]
         self.splits = manifest["splits"]
         self.pose_columns, self.state_columns = manifest["pose"], manifest["state"]
+        self.truth_columns = manifest["truth"]
+        about = manifest["pictures"]
+        self.pictures = about and about["kind"]  # "raw", or None without pictures
+        self.picture_size, self.every = (about["size"], about["every"]) if about else (0, 1)
         self.phones, self.emotions = manifest["phones"], manifest["emotions"]
 
     def indices(self, split):
@@ -113,6 +143,9 @@ class Dataset:
 
     def state_column(self, name):
         return self.state_columns.index(name)
+
+    def truth_column(self, name):
+        return self.truth_columns.index(name)
 
 
 def main(folder):
