@@ -1,8 +1,11 @@
 """The portrait codec (INFP, phase 1): appearance and motion of a face, taken apart and put together again.
 
     appearance(portrait)  the portrait's feature maps, once a character
-    motion(frame)         G x G x C numbers that say how the face moves (z)
-    decode(z, maps, portrait)  the frame
+    motion(frame)         G x G x C numbers that say how the face is held (z); the portrait's own (z0) once a character
+    decode(z, z0, maps, portrait)  the frame
+
+Flow is what changes between z0 and z, so the decoder is given their difference: left to find it by itself in the maps, it
+learnt to copy the portrait and to ignore z.
 
 Pictures are channels first here, -1..1. Everything is a 3 x 3 convolution with bias and ReLU, without normalisation, so
 that each layer is one fused call at run time (server/avatar/codec.c runs the same graph, layer by layer). Flow is in
@@ -44,8 +47,12 @@ FLOW_SCALE = 0.25  # of what the convolutions give, so that learning starts with
 OCCLUSION_BIAS = 2.0  # sigmoid(2) = 0.88: the portrait shows through from the start
 
 
-def conv(ci, co, stride=1):
-    return nn.Conv2d(ci, co, 3, stride=stride, padding=1)
+def conv(ci, co, stride=1, kernel=3):
+    """Without normalisation, layers must keep the size of what passes them from the start (He's initialisation)."""
+    layer = nn.Conv2d(ci, co, kernel, stride=stride, padding=kernel // 2)
+    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    nn.init.zeros_(layer.bias)
+    return layer
 
 
 class Residual(nn.Module):
@@ -54,7 +61,6 @@ class Residual(nn.Module):
         self.a, self.b = conv(channels, channels), conv(channels, channels)
         with torch.no_grad():
             self.b.weight.mul_(0.2)
-            self.b.bias.zero_()
 
     def forward(self, x):
         return F.relu(x + self.b(F.relu(self.a(x))))
@@ -88,7 +94,7 @@ class Appearance(nn.Module):
         self.stem = conv(12, w[0])
         self.down = nn.ModuleList(conv(w[i], w[i + 1], 2) for i in range(4))
         self.block = nn.ModuleList(Residual(w[i + 1]) for i in range(4))
-        self.maps = nn.ModuleList(nn.Conv2d(a, b, 1) for a, b in zip(w, config.maps))
+        self.maps = nn.ModuleList(conv(a, b, kernel=1) for a, b in zip(w, config.maps))
 
     def forward(self, portrait):
         h = F.relu(self.stem(F.pixel_unshuffle(portrait, 2)))
@@ -128,13 +134,16 @@ class Decoder(nn.Module):
         super().__init__()
         w, m = config.decoder, config.maps
         self.enter = nn.ModuleList(
-            [conv(w[i + 1] + m[i], w[i]) for i in range(4)] + [conv(config.latent + m[4], w[4])])
+            [conv(w[i + 1] + m[i], w[i]) for i in range(4)] + [conv(2 * config.latent + m[4], w[4])])
         self.block = nn.ModuleList(nn.Sequential(*(Residual(w[i]) for _ in range(config.residual[i]))) for i in range(5))
         self.flow16 = zeroed(conv(w[3], 3 * 16))  # at 2G, shuffled to 8G
         self.flow32 = zeroed(conv(w[2], 3 * 4))  # at 4G, shuffled to 8G
         self.flow64 = zeroed(conv(w[1], 3))
         self.preview = conv(w[1], 16)  # a picture of half size, for the first part of training only
         self.out = conv(w[0], 16)
+        with torch.no_grad():
+            self.preview.weight.mul_(0.2)
+            self.out.weight.mul_(0.2)
 
     def level(self, i, x, appearance):
         return self.block[i](F.relu(self.enter[i](torch.cat([x, appearance], 1))))
@@ -145,10 +154,10 @@ class Decoder(nn.Module):
         mask = torch.sigmoid(o[:, 3:4])
         return mask * warp(portrait, flow, occlude=False) + (1 - mask) * o[:, :3], mask
 
-    def forward(self, z, maps, portrait, half=False):
-        """The frame and the mask that says where it is the portrait's own pixels. `half`: of half size, where `portrait`
-        has half size too."""
-        h = self.level(4, z, maps[4])
+    def forward(self, z, z0, maps, portrait, half=False):
+        """The frame, the mask that says where it is the portrait's own pixels, and the flow. `half`: of half size, where
+        `portrait` has half size too."""
+        h = self.level(4, torch.cat([z, z - z0], 1), maps[4])
         h = self.level(3, up(h), maps[3])
         flow = F.pixel_shuffle(self.flow16(h), 4).float() * FLOW_SCALE
         h = self.level(2, up(h), warp(maps[2], flow))
@@ -156,9 +165,9 @@ class Decoder(nn.Module):
         h = self.level(1, up(h), warp(maps[1], flow))
         flow = flow + self.flow64(h).float() * FLOW_SCALE
         if half:
-            return self.blend(self.preview(h), portrait, flow)
+            return (*self.blend(self.preview(h), portrait, flow), flow)
         h = self.level(0, up(h), warp(maps[0], flow))
-        return self.blend(self.out(h), portrait, flow)
+        return (*self.blend(self.out(h), portrait, flow), flow)
 
 
 class Codec(nn.Module):
@@ -169,8 +178,8 @@ class Codec(nn.Module):
 
     def forward(self, frame, portrait):
         """Frame and portrait of full size -> the frame again."""
-        z = self.motion(F.avg_pool2d(frame, 2))
-        return self.decoder(z, self.appearance(portrait), portrait)[0]
+        z, z0 = self.motion(F.avg_pool2d(frame, 2)), self.motion(F.avg_pool2d(portrait, 2))
+        return self.decoder(z, z0, self.appearance(portrait), portrait)[0]
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ LIPS, EYES = slice(48, 68), slice(36, 48)
 # What INFP's hybrid face keeps: lips, and eyes.
 KEPT = (slice(48, 68), slice(36, 42), slice(42, 48))
 CONTOUR = slice(0, 36)
+INNER = slice(17, 68)  # without the jaw, whose points are of no fixed place on the skin
 
 
 class Person:
@@ -18,8 +19,13 @@ class Person:
         self.name = f"{talk.index:06d}-{side}"
         self.pictures = talk.pictures(side)
         self.landmarks = np.asarray(talk.landmarks(side))
+        self.visible = np.asarray(talk.visible(side))
         frames = np.asarray(talk.picture_frames(side))
         self.pose = np.asarray(talk.pose(side)).astype(np.float32)[frames]
+
+        # How the face is held, and not whose it is: landmarks against the person's own mean, and the performer's weights.
+        held = (self.landmarks - self.landmarks.mean(0)).reshape(len(frames), -1)
+        self.held = np.concatenate([held, self.pose], 1).astype(np.float32)
 
     def __len__(self):
         return len(self.pictures)
@@ -69,12 +75,14 @@ class Sampler:
         self.chance = np.random.default_rng(seed)
 
     def batch(self, portraits, frames):
-        """Dictionary of arrays; pictures u8 [b, size, size, 3], motion input u8 [b, size/2, size/2, 3]."""
+        """Dictionary of arrays: pictures u8 [b, size, size, 3]; motion's input at half size; weight; held; `move`, the
+        inner landmarks' places in the frame and from there to the portrait, pixels [b, 51, 4]; which of them are `seen`."""
         chance = self.chance
-        portrait, frame, motion, weight, pose = [], [], [], [], []
+        portrait, frame, motion, weight, held, move, seen_both = [], [], [], [], [], [], []
         for k in chance.integers(len(self.persons), size=portraits):
             person = self.persons[k]
-            portrait.append(person.pictures[chance.integers(len(person))])
+            p = chance.integers(len(person))
+            portrait.append(person.pictures[p])
             for i in chance.integers(len(person), size=frames):
                 picture, landmarks = person.pictures[i], person.landmarks[i]
                 seen = picture
@@ -83,9 +91,12 @@ class Sampler:
                 frame.append(picture)
                 motion.append(halve(seen))
                 weight.append(importance(landmarks, self.size))
-                pose.append(person.pose[i])
+                held.append(person.held[i])
+                move.append(np.concatenate([landmarks, person.landmarks[p] - landmarks], 1)[INNER])
+                seen_both.append((person.visible[p] & person.visible[i])[INNER])
         return {name: np.stack(rows) for name, rows in
-                (("portrait", portrait), ("frame", frame), ("motion", motion), ("weight", weight), ("pose", pose))}
+                (("portrait", portrait), ("frame", frame), ("motion", motion), ("weight", weight), ("held", held),
+                 ("move", move), ("seen", seen_both))}
 
 
 def halve(picture):
