@@ -15,6 +15,13 @@ typedef struct VvPicture {
     int stride[3];     /* bytes */
 } VvPicture;
 
+/* One plane of bytes. */
+typedef struct VvPlane {
+    uint8_t *bytes;
+    int stride; /* bytes */
+    int width, height;
+} VvPlane;
+
 typedef struct VvYuv {
     uint8_t y, u, v;
 } VvYuv;
@@ -31,6 +38,9 @@ void vv_picture_copy(VvPicture *to, const VvPicture *from);
  * centres where it grows. Any sizes 1..VV_PICTURE_SIZE_MAX and any views; the two must not share bytes. A flat picture
  * stays exactly so, and every sample is within 1 of the exact one. Allocates nothing; about 100 KiB of stack. */
 void vv_picture_scale(VvPicture *to, const VvPicture *from);
+
+/* The same for a single plane. */
+void vv_plane_scale(const VvPlane *to, const VvPlane *from);
 
 /* A view of a rectangle (even x and y, inside the picture) of `of`; shares its bytes, and is never freed itself. */
 VvPicture vv_picture_crop(const VvPicture *of, int x, int y, int width, int height);

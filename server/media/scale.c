@@ -30,11 +30,6 @@ typedef struct Scratch {
     uint16_t scaled[2][VV_PICTURE_SIZE_MAX];    /* lines as long as the output is wide */
 } Scratch;
 
-typedef struct Plane {
-    uint8_t *bytes;
-    int stride, width, height;
-} Plane;
-
 /* How to get from a sum of whole rows to their share of the line: times `gain`, which brings the sum near 16 bits,
  * then times `share` / 65536. */
 typedef struct Shrink {
@@ -86,7 +81,7 @@ static void line_add_sum(uint16_t *restrict line, const uint16_t *restrict sum, 
             line[x + i] = (uint16_t)(line[x + i] + product((uint16_t)(sum[x + i] * shrink.gain), shrink.share));
 }
 
-static uint8_t *row_of(const Plane *plane, int64_t y) {
+static uint8_t *row_of(const VvPlane *plane, int64_t y) {
     return plane->bytes + (ptrdiff_t)y * plane->stride;
 }
 
@@ -104,7 +99,7 @@ static Shrink shrink_of(int from, int to) {
 }
 
 /* Line y of `height`, which is less than there are rows. Positions are in `height`-ths of a row. */
-static void sum_rows(Scratch *scratch, const Plane *from, int height, int y, Shrink shrink) {
+static void sum_rows(Scratch *scratch, const VvPlane *from, int height, int y, Shrink shrink) {
     const int64_t begin = (int64_t)y * from->height, end = begin + from->height;
     const int64_t first = (begin + height - 1) / height, last = end / height; /* the whole rows */
     const int before = (int)(first * height - begin), behind = (int)(end - last * height);
@@ -209,7 +204,7 @@ static void bytes_of_two(uint8_t *restrict out, int width, const uint16_t *a, co
         out[x] = byte_of(blend(a[x], b[x], weight_a, weight_b));
 }
 
-static void scale_down(Scratch *scratch, const Plane *to, const Plane *from) {
+static void scale_down(Scratch *scratch, const VvPlane *to, const VvPlane *from) {
     const Shrink shrink = shrink_of(from->height, to->height);
     for (int y = 0; y < to->height; y++) {
         sum_rows(scratch, from, to->height, y, shrink);
@@ -219,7 +214,7 @@ static void scale_down(Scratch *scratch, const Plane *to, const Plane *from) {
 }
 
 /* Positions are in halves of a `to->height`-th of a row, from the centre of the first. */
-static void scale_up(Scratch *scratch, const Plane *to, const Plane *from) {
+static void scale_up(Scratch *scratch, const VvPlane *to, const VvPlane *from) {
     const int unit = 2 * to->height, last = (from->height - 1) * unit;
     int ready = 0; /* rows that have been scaled; the last two are there, each in its parity's place */
     for (int y = 0; y < to->height; y++) {
@@ -235,9 +230,29 @@ static void scale_up(Scratch *scratch, const Plane *to, const Plane *from) {
     }
 }
 
-static Plane plane_of(const VvPicture *picture, int p) {
-    return (Plane){picture->plane[p], picture->stride[p], p ? (picture->width + 1) / 2 : picture->width,
-                   p ? (picture->height + 1) / 2 : picture->height};
+static VvPlane plane_of(const VvPicture *picture, int p) {
+    return (VvPlane){picture->plane[p], picture->stride[p], p ? (picture->width + 1) / 2 : picture->width,
+                     p ? (picture->height + 1) / 2 : picture->height};
+}
+
+/* Zeroes what a line's ends read beyond what was written: half a microsecond, and no line is ever undefined. */
+static void scratch_begin(Scratch *scratch) {
+    memset(scratch->padded, 0, sizeof scratch->padded);
+    memset(scratch->scaled, 0, sizeof scratch->scaled);
+    scratch->line = scratch->padded + BLOCK;
+}
+
+static void scale_plane(Scratch *scratch, const VvPlane *to, const VvPlane *from) {
+    if (from->height > to->height)
+        scale_down(scratch, to, from);
+    else
+        scale_up(scratch, to, from);
+}
+
+void vv_plane_scale(const VvPlane *to, const VvPlane *from) {
+    Scratch scratch;
+    scratch_begin(&scratch);
+    scale_plane(&scratch, to, from);
 }
 
 void vv_picture_scale(VvPicture *to, const VvPicture *from) {
@@ -246,14 +261,9 @@ void vv_picture_scale(VvPicture *to, const VvPicture *from) {
         return;
     }
     Scratch scratch;
-    memset(scratch.padded, 0, sizeof scratch.padded); /* half a microsecond, and no line is ever undefined */
-    memset(scratch.scaled, 0, sizeof scratch.scaled);
-    scratch.line = scratch.padded + BLOCK;
+    scratch_begin(&scratch);
     for (int p = 0; p < 3; p++) {
-        const Plane out = plane_of(to, p), in = plane_of(from, p);
-        if (in.height > out.height)
-            scale_down(&scratch, &out, &in);
-        else
-            scale_up(&scratch, &out, &in);
+        const VvPlane out = plane_of(to, p), in = plane_of(from, p);
+        scale_plane(&scratch, &out, &in);
     }
 }

@@ -25,6 +25,7 @@ struct VvVp8Decoder {
     vpx_codec_ctx_t codec;
     bool open;
     bool waiting; /* for a key frame */
+    bool take_hidden;
     int width, height;
 };
 
@@ -202,16 +203,22 @@ void vv_vp8_decoder_free(VvVp8Decoder **decoder) {
     }
 }
 
+void vv_vp8_decoder_take_hidden(VvVp8Decoder *decoder) {
+    decoder->take_hidden = true;
+}
+
 /* Decodes a frame whose head has been accepted. */
-static int decode(VvVp8Decoder *decoder, const uint8_t *data, size_t size, VvPicture *picture) {
+static int decode(VvVp8Decoder *decoder, const uint8_t *data, size_t size, bool shown, VvPicture *picture) {
     const vpx_codec_err_t error = vpx_codec_decode(&decoder->codec, data, (unsigned)size, NULL, 0);
     if (error)
         return error == VPX_CODEC_MEM_ERROR ? -ENOMEM : -EBADMSG;
     vpx_codec_iter_t at = NULL;
     const vpx_image_t *image = vpx_codec_get_frame(&decoder->codec, &at);
     int corrupted = 0;
-    if (!image || vpx_codec_control(&decoder->codec, VP8D_GET_FRAME_CORRUPTED, &corrupted) || corrupted)
+    if (vpx_codec_control(&decoder->codec, VP8D_GET_FRAME_CORRUPTED, &corrupted) || corrupted)
         return -EBADMSG;
+    if (!image)
+        return shown ? -EBADMSG : 0;
     picture->width = (int)image->d_w;
     picture->height = (int)image->d_h;
     for (int p = 0; p < 3; p++) {
@@ -226,7 +233,7 @@ int vv_vp8_decode(VvVp8Decoder *decoder, const uint8_t *data, size_t size, int m
     Head head;
     *picture = (VvPicture){0};
     int error = size > UINT_MAX ? -EBADMSG : read_head(data, size, &head);
-    if (!error && !head.shown)
+    if (!error && !head.shown && !decoder->take_hidden)
         error = -EBADMSG;
     if (!error && head.key) {
         decoder->width = head.width;
@@ -237,7 +244,7 @@ int vv_vp8_decode(VvVp8Decoder *decoder, const uint8_t *data, size_t size, int m
     if (!error && (decoder->width > max_width || decoder->height > max_height))
         error = -EFBIG;
     if (!error)
-        error = decode(decoder, data, size, picture);
+        error = decode(decoder, data, size, head.shown, picture);
     decoder->waiting = error != 0;
     return error;
 }

@@ -29,6 +29,10 @@ int vv_vp8_encode(VvVp8Encoder *encoder, const VvPicture *picture, bool key, con
 VvVp8Decoder *vv_vp8_decoder_new(void);
 void vv_vp8_decoder_free(VvVp8Decoder **decoder);
 
+/* From now on takes frames that are not to be shown, as files have them for later frames to refer to. vv_vp8_decode
+ * returns 0 for such a frame, and a zeroed picture. */
+void vv_vp8_decoder_take_hidden(VvVp8Decoder *decoder);
+
 /* Decodes one frame. `*picture` becomes a view into the decoder, valid until its next call. Returns 0; -ENOMEM;
  * -EBADMSG for data that is not a whole VP8 frame (or one that is not to be shown, which no encoder for calls makes);
  * -EAGAIN for a delta frame with no key frame before it or after a broken one; -EFBIG for a frame larger than max_width
