@@ -1,7 +1,7 @@
 # visavis: everything a developer types. `make help` lists it.
 #
 # One static library per folder, so that a folder links against what it may use and nothing else:
-#   base <- protocol, media, avatar <- session <- net <- commands (the program)
+#   base <- protocol, media; kernels; weights; media, kernels, weights <- avatar <- session <- net <- commands (the program)
 
 BUILD    ?= build$(if $(SANITIZE),/$(SANITIZE))
 PREFIX   ?= /usr/local
@@ -19,14 +19,18 @@ override LDFLAGS := $(SAN) -pthread -rdynamic $(LDFLAGS)
 
 # What each library needs from the system; flite has no .pc file.
 LIBS_protocol := -ljansson
-LIBS_media    := -lopus -lvpx -lspeexdsp
+LIBS_weights  := -ljansson -lcrypto
+LIBS_media    := -lopus -lvpx -lspeexdsp -lpng -ljpeg
 LIBS_session  := -lev
 LIBS_net      := -lwebsockets -lev -ljwt -lssl -lcrypto
 LIBS_commands := -lflite_cmu_us_slt -lflite_usenglish -lflite_cmulex -lflite
 
-MODULES := commands net session avatar media protocol base
+include kernels/kernels.mk
+
+MODULES := commands net session avatar kernels weights media protocol base
 SRC_base     := $(wildcard server/base/*.c)
 SRC_protocol := $(wildcard protocol/*.c)
+SRC_weights  := $(wildcard weights/*.c)
 SRC_media    := $(wildcard server/media/*.c)
 SRC_avatar   := $(wildcard server/avatar/*.c)
 SRC_session  := $(wildcard server/session/*.c)
@@ -39,10 +43,12 @@ objs = $(patsubst %.c,$(BUILD)/%.o,$(1))
 # The libraries that tests of a folder link, itself first.
 DEPS_base     := base
 DEPS_protocol := protocol base
+DEPS_kernels  := kernels
+DEPS_weights  := weights
 DEPS_media    := media base
-DEPS_avatar   := avatar media base
-DEPS_session  := session avatar media protocol base
-DEPS_net      := net session avatar media protocol base
+DEPS_avatar   := avatar kernels weights media base
+DEPS_session  := session avatar kernels weights media protocol base
+DEPS_net      := net session avatar kernels weights media protocol base
 DEPS_commands := $(MODULES)
 
 PROGRAM := $(BUILD)/visavis
@@ -105,14 +111,17 @@ endef
 $(foreach m,$(MODULES),$(eval $(call unit_program,$(m))))
 .SECONDARY:
 
-## make unit-base  the unit tests of one folder (base, protocol, media, avatar, session, net, commands)
+## make unit-base  the unit tests of one folder (base, protocol, weights, media, avatar, session, net, commands)
 unit-%: FORCE
 	@$(MAKE) --no-print-directory $(filter $(BUILD)/test/unit/$*/%,$(unit_programs)) && \
 	 test/run $(filter $(BUILD)/test/unit/$*/%,$(unit_programs))
 FORCE:
 
 include test/test.mk
+include test/kernels/kernels.mk
 include weights/performer/performer.mk
+include weights/train/train.mk
+include weights/eval/eval.mk
 
 # ---- all of them ---------------------------------------------------------------------------------------------------------
 
@@ -122,8 +131,8 @@ browser_commands := $(patsubst %,"VISAVIS=$(PROGRAM) node --test-reporter=tap --
 ## make test       installs what is missing, builds, runs every test that needs no GPU
 test: packages-test test-run
 .PHONY: test-run e2e browser
-test-run: $(PROGRAM) $(BUILD)/generate $(unit_programs) $(replay_programs) $(media_programs) $(e2e_programs) test/browser/node_modules
-	@test/run $(unit_programs) $(replay_commands) $(media_commands) "scripts/check.sh tap generated depend" \
+test-run: $(PROGRAM) $(BUILD)/generate $(unit_programs) $(replay_programs) $(media_programs) $(kernels_programs) $(e2e_programs) test/browser/node_modules
+	@test/run $(unit_programs) $(replay_commands) $(media_commands) $(kernels_commands) $(codec_commands) $(weights_commands) $(eval_commands) "scripts/check.sh tap generated depend" \
 	          $(js_commands) $(e2e_commands) $(browser_commands)
 
 ## make e2e        the end-to-end tests alone; make browser: the browser's alone

@@ -28,10 +28,12 @@ allowed() {
     protocol) echo "protocol" ;;
     server/base) echo "server/base" ;;
     server/media) echo "server/media server/base" ;;
-    server/avatar) echo "server/avatar server/media server/base" ;;
+    kernels | kernels/*) echo "kernels" ;;
+    weights) echo "weights" ;;
+    server/avatar) echo "server/avatar server/media server/base kernels weights" ;;
     server/session) echo "server/session server/avatar server/media server/base protocol" ;;
     server/net) echo "server/net server/session server/avatar server/base protocol" ;;
-    server/commands* | server) echo "server/commands server/net server/session server/avatar server/media server/base protocol server" ;;
+    server/commands* | server) echo "server/commands server/net server/session server/avatar server/media server/base kernels weights protocol server" ;;
     *) echo "any" ;;
     esac
 }
@@ -40,11 +42,13 @@ allowed() {
 owner() {
     case $1 in
     libwebsockets.h) echo server/net ;;
-    jansson.h) echo "protocol server/commands" ;;
+    jansson.h) echo "protocol weights server/commands" ;;
     jwt.h) echo server/net ;;
     opus/*) echo "server/media server/commands" ;;
     vpx/* | speex/*) echo "server/media server/commands" ;;
+    png.h | jpeglib.h | jerror.h) echo server/media ;;
     flite/*) echo server/commands ;;
+    oneapi/dnnl/* | omp.h | immintrin.h) echo kernels/cpu ;;
     cuda*) echo kernels/cuda ;;
     *) echo any ;;
     esac
@@ -71,7 +75,7 @@ check_depend() {
             included=$(sed -E 's/.*#include <(.*)>.*/\1/' <<<"$line")
             in_list "$folder" "$(owner "$included")" || { echo "$file: may not include <$included>"; bad=1; }
         done < <(grep -hE '^#include <' "$file")
-    done < <(sources 'protocol/*.c' 'protocol/*.h' 'server/*.c' 'server/*.h')
+    done < <(sources 'protocol/*.c' 'protocol/*.h' 'kernels/*.c' 'kernels/*.h' ':(glob)weights/*.[ch]' 'server/*.c' 'server/*.h')
     return $bad
 }
 
@@ -80,12 +84,12 @@ check_headers() {
     while read -r header; do
         ${CC:-cc} -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -I. -x c -fsyntax-only - <<<"#include \"$header\"" ||
             { echo "$header does not compile alone"; bad=1; }
-    done < <(sources 'protocol/*.h' 'server/*.h')
+    done < <(sources 'protocol/*.h' 'kernels/*.h' ':(glob)weights/*.h' 'server/*.h')
     return $bad
 }
 
 check_tidy() {
-    sources 'protocol/*.c' 'server/*.c' | xargs -P "$(nproc)" -n 4 clang-tidy --quiet --warnings-as-errors='*' 2>/dev/null
+    sources 'protocol/*.c' 'kernels/*.c' ':(glob)weights/*.c' 'server/*.c' | xargs -P "$(nproc)" -n 4 clang-tidy --quiet --warnings-as-errors='*' 2>/dev/null
 }
 
 number=0 failed=0

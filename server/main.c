@@ -14,6 +14,7 @@ static const Command commands[] = {
     {"serve", vv_command_serve, "the daemon: sessions over WebSocket, the page, metrics"},
     {"assistant", vv_command_assistant, "a voice assistant that says aloud what is typed, and needs nothing else"},
     {"bench", vv_command_bench, "measures latency and load of a daemon, from its clients' side"},
+    {"codec", vv_command_codec, "what the portrait codec keeps of a picture or clip, and what it costs"},
     {"doctor", vv_command_doctor, "what this machine can do, and what is missing"},
     {"token", vv_command_token, "signs a token that lets a client join a session"},
 };

@@ -3,6 +3,7 @@
 # ---- unit tests: Makefile builds them; these have parts beside the test itself ------------------------------------
 
 $(BUILD)/test/unit/session/session_test: $(BUILD)/test/unit/session/call.o
+$(BUILD)/test/unit/performer/truth_test: $(BUILD)/test/unit/performer/people.o
 
 # ---- end to end: the real program, over real sockets ----------------------------------------------------------------
 
@@ -29,6 +30,7 @@ test/browser/node_modules: test/browser/package.json test/browser/package-lock.j
 FUZZ_SECONDS      ?= 60
 FUZZ_LIBS_frame   := protocol base
 FUZZ_LIBS_message := protocol base
+FUZZ_LIBS_weights := weights
 fuzz_libs          = $(or $(FUZZ_LIBS_$(1)),media base)
 
 FUZZ            := $(sort $(patsubst test/fuzz/%_fuzz.c,%,$(wildcard test/fuzz/*_fuzz.c)))
@@ -80,9 +82,37 @@ $(BUILD)/test/bench/media_bench: $(BUILD)/test/bench/media_bench.o $(call lib,me
 bench-media: $(BUILD)/test/bench/media_bench
 	$<
 
-# Writes the seeds of the Opus and VP8 fuzz targets anew, by our own encoders.
-fuzz-seeds: $(BUILD)/test/unit/media/fuzz_seeds
-	$< test/fuzz/corpus
+# Writes the seeds of the media's and the weights' fuzz targets anew, by our own encoders.
+fuzz-seeds: $(BUILD)/test/unit/media/fuzz_seeds $(BUILD)/test/unit/media/file_seeds $(BUILD)/test/unit/weights/fuzz_seeds
+	for seeds in $^; do $$seeds test/fuzz/corpus || exit 1; done
+
+# ---- weights ----------------------------------------------------------------------------------------------------
+
+# What `make test` hands to test/run beside the unit tests: the format as its writer writes it, skipped without numpy.
+weights_commands := "test/unit/weights/export_numpy.sh"
+
+# ---- the portrait codec -----------------------------------------------------------------------------------------
+
+CODEC_WEIGHTS ?= weights/codec.safetensors
+codec_golden  := $(BUILD)/test/unit/avatar/codec_golden_test
+# Beside the unit tests: parity with PyTorch on lesser instructions too.
+codec_commands := "ONEDNN_MAX_CPU_ISA=AVX2 $(codec_golden)"
+
+.PHONY: golden-codec bench-codec
+## make golden-codec  the codec with trained weights (CODEC_WEIGHTS), on faces of DATASET, against PyTorch stage by stage
+golden-codec: $(codec_golden)
+	/usr/bin/python3 -B weights/train/export_codec.py --weights $(CODEC_WEIGHTS) --golden $(BUILD)/golden.safetensors \
+	    $(addprefix --dataset ,$(wildcard $(DATASET)))
+	VISAVIS_GOLDEN=$(BUILD)/golden.safetensors $<
+
+## make bench-codec  what decoding a frame costs, beside PyTorch where that is installed
+bench-codec: $(PROGRAM)
+	@if /usr/bin/python3 -c 'import torch' 2>/dev/null; then \
+	     /usr/bin/python3 -B weights/eval/bench_torch.py $(CODEC_WEIGHTS) --program $(PROGRAM); \
+	 else \
+	     echo "PyTorch is not installed (make train-deps): only the server is measured"; \
+	     $(PROGRAM) codec --bench --weights $(CODEC_WEIGHTS); \
+	 fi
 
 # ---- the network's unit tests ----------------------------------------------------------------------------------
 #

@@ -7,6 +7,7 @@ int vv_command_serve(int argc, char **argv);
 int vv_command_token(int argc, char **argv);
 int vv_command_assistant(int argc, char **argv);
 int vv_command_bench(int argc, char **argv);
+int vv_command_codec(int argc, char **argv);
 int vv_command_doctor(int argc, char **argv);
 
 #endif

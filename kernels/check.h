@@ -1,0 +1,33 @@
+/* Inside kernels/: what every backend checks before it works, so that all refuse the same, and the sizes that follow.
+ * Each returns VV_KERNEL_OK or what is wrong, in the order shape, type, device. */
+#ifndef VV_KERNELS_CHECK_H
+#define VV_KERNELS_CHECK_H
+
+#include "kernels/kernels.h"
+
+VvKernelStatus vv_check_conv_spec(const VvConvSpec *spec);
+VvKernelStatus vv_check_linear_spec(const VvLinearSpec *spec);
+
+/* Shapes and types only: planning looks at no data. */
+VvKernelStatus vv_check_conv_plan(const VvConvSpec *spec, VvTensor src, VvTensor dst);
+VvKernelStatus vv_check_linear_plan(const VvLinearSpec *spec, VvTensor src, VvTensor dst);
+
+/* The tensors of a layer's run beyond what its plan has checked: data is there, the residual fits if there is one. */
+VvKernelStatus vv_check_layer_run(VvDevice device, bool has_residual, VvTensor src, VvTensor residual, VvTensor dst);
+
+VvKernelStatus vv_check_relu(VvDevice device, VvTensor src, VvTensor dst);
+VvKernelStatus vv_check_add(VvDevice device, VvTensor a, VvTensor b, VvTensor dst);
+VvKernelStatus vv_check_convert(VvDevice device, VvTensor src, VvTensor dst);
+VvKernelStatus vv_check_upsample2(VvDevice device, VvTensor src, VvTensor dst);
+VvKernelStatus vv_check_pixel_shuffle(VvDevice device, int r, VvTensor src, VvTensor dst);
+VvKernelStatus vv_check_unshuffle2(VvDevice device, VvTensor src, VvTensor dst);
+VvKernelStatus vv_check_pool2_bytes(VvDevice device, VvTensor src, VvTensor dst);
+VvKernelStatus vv_check_warp(VvDevice device, const VvWarp *warp);
+VvKernelStatus vv_check_blend(VvDevice device, const VvBlend *blend);
+VvKernelStatus vv_check_i420(VvDevice device, VvTensor rgb, VvTensor dst);
+VvKernelStatus vv_check_copy(VvDevice device, const void *host, VvTensor tensor);
+
+/* What one unit of the flow is in pixels of a picture of `size`, along a side where the flow has `cells`. */
+float vv_flow_scale(VvFlowUnit unit, int size, int cells);
+
+#endif

@@ -1,0 +1,67 @@
+/* Element by element: ReLU, addition, conversion. */
+#include "kernels/check.h"
+#include "kernels/cpu/vector/vector.h"
+
+enum Operation { RELU, ADD, CONVERT };
+
+VV_ALWAYS_INLINE void row(enum Operation operation, VvDataType from, VvDataType to, const void *a, const void *b,
+                          void *dst, int count) {
+    for (int i = 0; i < count; i++) {
+        float value = load(a, from, i);
+        if (operation == RELU)
+            value = value < 0 ? 0 : value;
+        if (operation == ADD)
+            value += load(b, from, i);
+        store(dst, to, i, value);
+    }
+}
+
+VV_ALWAYS_INLINE void rows(enum Operation operation, VvDataType from, VvDataType to, const VvTensor *a,
+                           const VvTensor *b, const VvTensor *dst) {
+    ptrdiff_t count = (ptrdiff_t)vv_tensor_rows(*dst);
+    int columns = dst->shape[dst->rank - 1];
+    if (vv_tensor_is_dense(*a) && vv_tensor_is_dense(*b) && vv_tensor_is_dense(*dst)) { /* all as one row */
+        columns *= (int)count;
+        count = 1;
+    }
+    for (ptrdiff_t i = 0; i < count; i++)
+        row(operation, from, to, moved_const(a->data, from, i * a->pitch), moved_const(b->data, from, i * b->pitch),
+            moved(dst->data, to, i * dst->pitch), columns);
+}
+
+VV_ALWAYS_INLINE void by_type(enum Operation operation, const VvTensor *a, const VvTensor *b, const VvTensor *dst) {
+    if (a->type == VV_F32)
+        rows(operation, VV_F32, VV_F32, a, b, dst);
+    else
+        rows(operation, VV_BF16, VV_BF16, a, b, dst);
+}
+
+VvKernelStatus VV_CPU(vv_relu)(VvStream *stream, VvTensor src, VvTensor dst) {
+    (void)stream;
+    const VvKernelStatus status = vv_check_relu(VV_ON_CPU, src, dst);
+    if (status == VV_KERNEL_OK)
+        by_type(RELU, &src, &src, &dst);
+    return status;
+}
+
+VvKernelStatus VV_CPU(vv_add)(VvStream *stream, VvTensor a, VvTensor b, VvTensor dst) {
+    (void)stream;
+    const VvKernelStatus status = vv_check_add(VV_ON_CPU, a, b, dst);
+    if (status == VV_KERNEL_OK)
+        by_type(ADD, &a, &b, &dst);
+    return status;
+}
+
+VvKernelStatus VV_CPU(vv_convert)(VvStream *stream, VvTensor src, VvTensor dst) {
+    (void)stream;
+    const VvKernelStatus status = vv_check_convert(VV_ON_CPU, src, dst);
+    if (status != VV_KERNEL_OK)
+        return status;
+    if (src.type == dst.type)
+        by_type(CONVERT, &src, &src, &dst);
+    else if (src.type == VV_F32)
+        rows(CONVERT, VV_F32, VV_BF16, &src, &src, &dst);
+    else
+        rows(CONVERT, VV_BF16, VV_F32, &src, &src, &dst);
+    return VV_KERNEL_OK;
+}

@@ -1,0 +1,59 @@
+/* Inside kernels/ref: the definition of every operation in plain C, one number at a time, sums in double. Written to be
+ * read and to be right; what runs fast is elsewhere. */
+#ifndef VV_KERNELS_REF_H
+#define VV_KERNELS_REF_H
+
+#include "kernels/kernels.h"
+
+/* Layers (layers.c). */
+VvKernelStatus vv_conv_open_ref(const VvConvSpec *spec, VvConv **conv);
+VvKernelStatus vv_conv_plan_ref(VvConv *conv, VvTensor src, VvTensor dst, size_t *scratch);
+VvKernelStatus vv_conv_ref(VvStream *stream, const VvConv *conv, VvTensor src, VvTensor residual, VvTensor dst);
+void vv_conv_close_ref(VvConv **conv);
+VvKernelStatus vv_linear_open_ref(const VvLinearSpec *spec, VvLinear **linear);
+VvKernelStatus vv_linear_plan_ref(VvLinear *linear, VvTensor src, VvTensor dst, size_t *scratch);
+VvKernelStatus vv_linear_ref(VvStream *stream, const VvLinear *linear, VvTensor src, VvTensor residual, VvTensor dst);
+void vv_linear_close_ref(VvLinear **linear);
+
+/* Element by element, and rearrangements (elements.c). */
+VvKernelStatus vv_relu_ref(VvStream *stream, VvTensor src, VvTensor dst);
+VvKernelStatus vv_add_ref(VvStream *stream, VvTensor a, VvTensor b, VvTensor dst);
+VvKernelStatus vv_convert_ref(VvStream *stream, VvTensor src, VvTensor dst);
+VvKernelStatus vv_upsample2_ref(VvStream *stream, VvTensor src, VvTensor dst);
+VvKernelStatus vv_pixel_shuffle_ref(VvStream *stream, int r, VvTensor src, VvTensor dst);
+VvKernelStatus vv_unshuffle2_ref(VvStream *stream, VvByteScale scale, VvTensor src, VvTensor dst);
+VvKernelStatus vv_pool2_bytes_ref(VvStream *stream, VvByteScale scale, VvTensor src, VvTensor dst);
+
+/* Flow and colour (flow.c). */
+VvKernelStatus vv_warp_ref(VvStream *stream, const VvWarp *warp);
+VvKernelStatus vv_blend_ref(VvStream *stream, const VvBlend *blend);
+VvKernelStatus vv_i420_ref(VvStream *stream, VvTensor rgb, VvTensor dst);
+
+/* The element at (n, y, x, c) of a picture. */
+static inline size_t vv_ref_at(VvTensor t, int n, int y, int x, int c) {
+    return (size_t)((n * t.shape[1] + y) * t.shape[2] + x) * (size_t)t.pitch + (size_t)c;
+}
+
+/* Any element as a number, and back with rounding (floats only). */
+static inline double vv_ref_get(VvTensor t, size_t at) {
+    switch (t.type) {
+    case VV_F32:
+        return (double)((const float *)t.data)[at];
+    case VV_BF16:
+        return (double)vv_f32_from_bf16(((const uint16_t *)t.data)[at]);
+    case VV_U8:
+        return ((const uint8_t *)t.data)[at];
+    case VV_I32:
+        return ((const int32_t *)t.data)[at];
+    }
+    return 0;
+}
+
+static inline void vv_ref_put(VvTensor t, size_t at, double value) {
+    if (t.type == VV_F32)
+        ((float *)t.data)[at] = (float)value;
+    else
+        ((uint16_t *)t.data)[at] = vv_bf16_from_f32((float)value);
+}
+
+#endif
