@@ -168,7 +168,7 @@ static Stroke brow_stroke(const float px[5], const float py[5], float side, cons
     Stroke s;
     const float t = vv_chance_range(c, 0, 0.985f);
     const float across = vv_chance_range(c, -0.5f, 0.5f) + vv_chance_range(c, -0.5f, 0.5f);
-    const float taper = (t < 0.25f ? 0.75f + t : 1) * (t > 0.5f ? 1 - (t - 0.5f) / 0.5f * 0.68f : 1);
+    const float taper = (t < 0.25f ? 0.75f + t : 1) * (t > 0.5f ? 1 - (t - 0.5f) / 0.5f * 0.60f : 1);
     const float thick = 0.0150f * id->brow_width * taper;
     float angle = t < 0.12f ? 1.2f : mix(1.0f, 0.02f, clamp01((t - 0.1f) / 0.5f));
     angle += -across * 0.6f * (1 - 0.6f * t) + vv_chance_normal(c, 0, 0.10f) - (t > 0.5f ? 0.28f * (t - 0.5f) : 0);
@@ -180,8 +180,10 @@ static Stroke brow_stroke(const float px[5], const float py[5], float side, cons
     s.y[1] = s.y[0] + dy * reach * 0.55f;
     s.x[2] = s.x[0] + dx * reach;
     s.y[2] = s.y[0] + dy * reach * 0.72f;
-    s.width = vv_chance_range(c, 0.7f, 1.1f);
-    s.strength = vv_chance_range(c, 0.55f, 1) * (t < 0.12f ? 0.45f + 4 * t : 1) * (1 - 0.35f * fabsf(across));
+    s.width = vv_chance_range(c, 0.6f, 1.0f) * mix(1, 0.7f, ramp(0.6f, 1, t));
+    /* Both ends are sparse, and so are the edges: the brow has no outline. */
+    const float ends = mix(0.35f, 1, ramp(0, 0.22f, t)) * mix(1, 0.22f, ramp(0.58f, 0.98f, t));
+    s.strength = vv_chance_range(c, 0.45f, 1) * ends * (1 - 0.5f * fabsf(across));
     return s;
 }
 

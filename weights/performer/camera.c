@@ -33,13 +33,11 @@ static void move_point(const VvWebcam *w, int size, const float from[2], float t
     to[1] = x * s + y * c + half + w->shift[1] * (float)size;
 }
 
-/* Samples with the edges drawn out; `reflect` turns the background around at left, right and top, where nobody is. */
+/* Samples with the edges drawn out: walls go on, shoulders go on; `inside_only`: nothing is beyond the picture. */
 static float sample(const uint8_t *plane, int size, int channels, int channel, float x, float y, bool inside_only) {
     const float most = (float)(size - 1);
     if (inside_only && !(x >= -0.5f && y >= -0.5f && x <= most + 0.5f && y <= most + 0.5f))
         return 0;
-    x = x < 0 ? -x : x > most ? 2 * most - x : x;
-    y = y < 0 ? -y : y;
     x = clamp(x, 0, most);
     y = clamp(y, 0, most);
     const int x0 = (int)x, y0 = (int)y, x1 = mini(x0 + 1, size - 1), y1 = mini(y0 + 1, size - 1);
@@ -57,8 +55,9 @@ static void frame_picture(const VvWebcam *w, const VvFrame *frame, float *out, V
     const uint8_t *from[3] = {frame->face, frame->lip, frame->hair};
     uint8_t *to[3] = {seen->face, seen->lip, seen->hair};
     for (int i = 0; i < size * size; i++) {
-        const float dx = (float)(i % size) + 0.5f - half - w->shift[0] * (float)size;
-        const float dy = (float)(i / size) + 0.5f - half - w->shift[1] * (float)size;
+        const int column = i % size, row = i / size;
+        const float dx = (float)column + 0.5f - half - w->shift[0] * (float)size;
+        const float dy = (float)row + 0.5f - half - w->shift[1] * (float)size;
         const float x = dx * c + dy * s + half - 0.5f, y = -dx * s + dy * c + half - 0.5f;
         for (int k = 0; k < 3; k++) {
             out[3 * i + k] = sample(frame->rgb, size, 3, k, x, y, false);
@@ -84,7 +83,8 @@ static void expose(const VvWebcam *w, const VvFrame *before, float *picture, int
 
 /* Along rows, then along columns: a kernel of three, repeated, is smooth enough. */
 static void soften(float *picture, int size, float blur) {
-    for (float left = blur; left > 0.01f; left -= 1) {
+    for (int pass = 0; (float)pass < blur - 0.01f; pass++) {
+        const float left = blur - (float)pass;
         const float side = minf(left, 1) * 0.30f, middle = 1 - 2 * side;
         for (int axis = 0; axis < 2; axis++) {
             const int step = axis ? size * 3 : 3, line = axis ? 3 : size * 3;
@@ -101,13 +101,21 @@ static void soften(float *picture, int size, float blur) {
     }
 }
 
+/* cos(pi k / 16) */
+static const float wave[32] = {
+    1.00000000f,  0.98078528f,  0.92387953f,  0.83146961f,  0.70710678f,  0.55557023f,  0.38268343f,  0.19509032f,
+    0.00000000f,  -0.19509032f, -0.38268343f, -0.55557023f, -0.70710678f, -0.83146961f, -0.92387953f, -0.98078528f,
+    -1.00000000f, -0.98078528f, -0.92387953f, -0.83146961f, -0.70710678f, -0.55557023f, -0.38268343f, -0.19509032f,
+    0.00000000f,  0.19509032f,  0.38268343f,  0.55557023f,  0.70710678f,  0.83146961f,  0.92387953f,  0.98078528f,
+};
+
 static void transform(const float in[BLOCK], float out[BLOCK], bool inverse) {
     for (int k = 0; k < BLOCK; k++) {
         float sum = 0;
         for (int n = 0; n < BLOCK; n++) {
             const int frequency = inverse ? n : k, at = inverse ? k : n;
             const float norm = frequency == 0 ? 0.35355339f : 0.5f;
-            sum += in[n] * norm * cosf(VV_PI * ((float)at + 0.5f) * (float)frequency / BLOCK);
+            sum += in[n] * norm * wave[(2 * at + 1) * frequency % 32];
         }
         out[k] = sum;
     }

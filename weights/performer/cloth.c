@@ -58,8 +58,8 @@ static const Ring torso_rings[RINGS] = {
 };
 
 static const Neckline crew = {-10.9f, -13.7f, -9.9f, 1.7f}, turtle = {-8.6f, -10.6f, -7.6f, 1.7f};
-static const Neckline shirt_open = {-10.6f, -16.6f, -9.6f, 3.0f}, shirt_closed = {-10.6f, -13.2f, -9.6f, 1.7f};
-static const Neckline jacket = {-11.4f, -14.0f, -10.0f, 1.7f};
+static const Neckline shirt_open = {-10.6f, -16.6f, -9.6f, 2.4f}, shirt_closed = {-11.3f, -13.2f, -10.3f, 1.7f};
+static const Neckline jacket = {-10.7f, -14.0f, -9.3f, 1.7f};
 
 static float height(float cosine, float side, float front, float back, float dip) {
     return cosine > 0 ? mix(side, front, powf(cosine, dip)) : mix(side, back, -cosine);
@@ -129,6 +129,19 @@ static float neck_radius(const Tailor *t, float y, float angle) {
     return mix(mix(t->neck[r][c], t->neck[r][next], fc), mix(t->neck[r + 1][c], t->neck[r + 1][next], fc), fr);
 }
 
+/* Draws shoulders in that begin too high for any neckline: garments are cut for a neck that widens no faster. */
+static void slim_shoulders(Tailor *t) {
+    VvMesh *mesh = t->mesh;
+    const float neck = 0.5f * (neck_radius(t, -8, VV_PI / 2) + neck_radius(t, -8, -VV_PI / 2));
+    for (int i = 0; i < VV_SKIN_VERTICES; i++) {
+        VvVec *p = &mesh->rest[i];
+        const float most = neck + 0.6f + 0.42f * maxf(0, -8.0f - p->y), over = fabsf(p->x) - most;
+        if (over > 0)
+            p->x = copysignf(most + 0.12f * over, p->x) * ramp(-7.5f, -9, p->y) + p->x * ramp(-9, -7.5f, p->y);
+    }
+    measure_neck(t);
+}
+
 /* ---- the torso ------------------------------------------------------------------------------------------------ */
 
 static float spline(float before, float a, float b, float after, float t) {
@@ -151,10 +164,11 @@ static Ring ring_at(const Tailor *t, float row) {
 static VvVec clear_neck(const Tailor *t, VvVec p, float row, float lift) {
     const float r = hypotf(p.x, p.z - AXIS_Z), neck = neck_radius(t, p.y, atan2f(p.x, p.z - AXIS_Z));
     float want = maxf(r + lift, neck + 0.35f + lift);
+    const float rim = neck + 0.22f + 1.1f * lift; /* outer layers leave room for a collar below them */
     if (row < 1)
-        want = mix(neck - 0.3f, neck + 0.22f + lift, row);
+        want = mix(neck - 0.3f + 1.3f * lift, rim, row);
     else if (row < 2)
-        want = maxf(mix(neck + 0.22f + lift, r + lift, ramp(1.2f, 2, row)), neck + 0.28f + lift);
+        want = maxf(mix(rim, r + lift, ramp(1.2f, 2, row)), rim + 0.06f);
     if (r < 0.1f)
         return p;
     return vec(p.x * want / r, p.y + lift * 0.6f * ramp(1.0f, 2.5f, row), (p.z - AXIS_Z) * want / r + AXIS_Z);
@@ -245,21 +259,23 @@ static float angle_at_x(const Tailor *t, float row, float x, float lift) {
     return low;
 }
 
-/* How far the edge of an open layer is from the middle at a height. */
-typedef float Opening(float y);
+/* How far the edge of an open layer is from the middle at a height: beside this neck at the top. */
+typedef float Opening(const Tailor *t, float y);
 
-static float jacket_opening(float y) {
-    return clamp(mix(6.6f, 0.6f, (-11.5f - y) / 15.5f), 0.6f, 6.6f);
+static float jacket_opening(const Tailor *t, float y) {
+    const float widest = neck_radius(t, -11, VV_PI / 2) + 0.9f;
+    return clamp(mix(widest, 0.6f, (-11.5f - y) / 15.5f), 0.6f, widest);
 }
-static float v_opening(float y) {
-    return clamp(mix(6.0f, 0.0f, (-11.3f - y) / 7.2f), 0, 6.0f);
+static float v_opening(const Tailor *t, float y) {
+    const float widest = neck_radius(t, -11, VV_PI / 2) + 0.3f;
+    return clamp(mix(widest, 0.0f, (-11.3f - y) / 7.2f), 0, widest);
 }
 
 /* The edge's angle at a row: height and angle depend on each other, a few rounds settle it. */
 static float edge_angle(const Tailor *t, float row, Opening *opening, float lift) {
     float angle = 0.3f;
     for (int i = 0; i < 5; i++)
-        angle = angle_at_x(t, row, opening(torso(t, row, angle, lift).y), lift);
+        angle = angle_at_x(t, row, opening(t, torso(t, row, angle, lift).y), lift);
     return angle;
 }
 
@@ -298,8 +314,10 @@ static void look(Tailor *t) {
 /* The outermost surface at a place of a map and right beside it. */
 static float highest(const VvDepthMap *map, VvVec at) {
     float most = VV_DEPTH_NONE;
-    for (int k = 0; k < 9; k++)
-        most = maxf(most, vv_depth_at(map, at.x + (float)(k % 3 - 1) * 1.3f, at.y + (float)(k / 3 - 1) * 1.3f));
+    for (int k = 0; k < 9; k++) {
+        const int column = k % 3 - 1, row = k / 3 - 1;
+        most = maxf(most, vv_depth_at(map, at.x + (float)column * 1.3f, at.y + (float)row * 1.3f));
+    }
     return most;
 }
 
@@ -330,39 +348,58 @@ static void smooth_sheet(Tailor *t, int first, int rows, int columns, int keep) 
         }
 }
 
-/* A shirt collar: a stand around the neck, a fold, and a leaf that comes down to two points. `gap` is the angle on each
- * side of the middle where the fold ends; `front` its height there. */
-static void put_collar(Tailor *t, float gap, float front) {
-    enum { LEAF_ROWS = 13, LEAF_COLUMNS = 121 };
+/* How a collar is cut and worn. Angles in radians on each side of the middle; the rest in cm. */
+typedef struct Cut {
+    float gap, stand_gap; /* where the fold ends, and the stand below it */
+    float front, dip;     /* height of the fold in front, how sharply it gets there */
+    float leaf, point;    /* length behind, and at the points */
+    float slant;          /* how far the points lean outwards */
+    float spread, flare;  /* how far the leaf stands off, behind and at the points */
+    bool tucked;          /* behind, it lies under another garment */
+} Cut;
+
+static const Cut collar_closed = {0.10f, 0.0f, -12.2f, 1.7f, 3.3f, 5.6f, 0.42f, 0.1f, 1.5f, true};
+static const Cut collar_open = {0.18f, 0.03f, -15.1f, 2.4f, 3.4f, 3.4f, 0.52f, 1.0f, 1.5f, false};
+
+enum { STAND_ROWS = 3, LEAF_ROWS = 13, LEAF_COLUMNS = 121 };
+
+/* Row r of a collar (0..2 the stand, upwards; then the leaf, downwards) at `across`: 0 at the subject's left end of the
+ * fold, 1 at the right. */
+static VvVec collar_point(const Tailor *t, const Cut *cut, int r, float across) {
+    const float end = 1 - minf(across, 1 - across) * 2, side = across < 0.5f ? 1.0f : -1.0f;
+    const float gap = r < STAND_ROWS ? cut->stand_gap : cut->gap;
+    const float fold = gap + (2 * VV_PI - 2 * gap) * across;
+    const float y = height(cosf(fold), -9.1f, cut->front, -7.9f, cut->dip);
+    const float from_middle = fold > VV_PI ? fold - 2 * VV_PI : fold, neck = neck_radius(t, y, from_middle);
+    if (r < STAND_ROWS) { /* in front its foot stays outside the chest */
+        const float low = 1 - (float)r / STAND_ROWS, foot = neck_radius(t, y - 2.4f * low, from_middle);
+        const float radius =
+            mix(neck, maxf(neck, foot), square(low) * ramp(0.4f, 0.9f, cosf(fold))) + 0.28f + 0.17f * low;
+        return vec(radius * sinf(fold), y - 2.4f * low + 0.25f, radius * cosf(fold) + AXIS_Z);
+    }
+    const float f = (float)(r - STAND_ROWS) / (LEAF_ROWS - STAND_ROWS - 1), near_point = ramp(0.5f, 1, end);
+    const float leaf = mix(cut->leaf, cut->point, ramp(0.80f, 1, end));
+    const float angle = fold + side * cut->slant * square(ramp(0.72f, 1, end)) * f;
+    const float stand_off = mix(cut->spread, cut->flare, near_point);
+    const float free = neck + 0.42f + minf(0.30f, 0.06f + 0.24f * stand_off) * sinf(f * VV_PI) + stand_off * f;
+    const float skin = cut->tucked ? neck_radius(t, y - leaf * f, from_middle) + 0.3f : 0; /* it widens below */
+    const float radius = maxf(free, skin);
+    const VvVec p =
+        vec(radius * sinf(angle), y + 0.25f * (1 - square(1 - f)) - leaf * f, radius * cosf(angle) + AXIS_Z);
+    return cut->tucked && near_point <= 0 ? p : rest_on(t, p, 0.20f + 0.20f * f);
+}
+
+/* A shirt collar: a stand around the neck, a fold, and a leaf that comes down to two points. */
+static void put_collar(Tailor *t, const Cut *cut) {
     look(t);
     const int first = t->mesh->vertices;
     for (int r = 0; r < LEAF_ROWS; r++)
         for (int c = 0; c < LEAF_COLUMNS; c++) {
-            const float across = (float)c / (LEAF_COLUMNS - 1); /* 0 subject's left of the gap .. 1 right */
-            const float end = 1 - minf(across, 1 - across) * 2; /* 1 at the points */
-            const float fold = gap + (2 * VV_PI - 2 * gap) * across;
-            const float side = across < 0.5f ? 1.0f : -1.0f;
-            const float y_fold = height(cosf(fold), -9.1f, front, -7.9f, 1.7f);
-            const float neck = neck_radius(t, y_fold, fold > VV_PI ? fold - 2 * VV_PI : fold);
-            const float f = maxf(0, (float)r - 3) / (LEAF_ROWS - 4); /* rows 0..2 are the stand, then comes the leaf */
-            VvVec p;
-            float u = across * 40, v = f * 4;
-            if (r < 3) {
-                const float down = 2.4f * (1 - (float)r / 3);
-                const float radius = neck + mix(0.45f, 0.28f, (float)r / 3);
-                p = vec(radius * sinf(fold), y_fold - down + 0.25f, radius * cosf(fold) + AXIS_Z);
-                v = -1;
-            } else {
-                const float leaf = mix(3.7f, 6.2f, ramp(0.80f, 1, end)), slant = 0.42f * square(ramp(0.72f, 1, end));
-                const float angle = fold + side * slant * f;
-                const float radius = neck + 0.42f + 0.30f * sinf(f * VV_PI) + mix(1.0f, 1.9f, ramp(0.5f, 1, end)) * f;
-                p = vec(radius * sinf(angle), y_fold + 0.25f * (1 - square(1 - f)) - leaf * f,
-                        radius * cosf(angle) + AXIS_Z);
-                p = rest_on(t, p, 0.20f + 0.20f * f);
-            }
-            put(t, p, u, v);
+            const float across = (float)c / (LEAF_COLUMNS - 1);
+            const float v = r < STAND_ROWS ? -1 : 4 * (float)(r - STAND_ROWS) / (LEAF_ROWS - STAND_ROWS - 1);
+            put(t, collar_point(t, cut, r, across), across * 40, v);
         }
-    smooth_sheet(t, first, LEAF_ROWS, LEAF_COLUMNS, 4);
+    smooth_sheet(t, first, LEAF_ROWS, LEAF_COLUMNS, STAND_ROWS + 1);
     weave(t, VV_PART_COLLAR, first, LEAF_ROWS, LEAF_COLUMNS, false);
 }
 
@@ -446,11 +483,12 @@ bool vv_cloth_open(VvMesh *mesh, const VvAsset *asset, const VvIdentity *identit
     const bool collared = vv_chance_happens(&chance, 0.5f);
     memcpy(t->ring, torso_rings, sizeof t->ring);
     measure_neck(t);
+    slim_shoulders(t);
     switch (identity->garment) {
     case VV_GARMENT_SHIRT:
         put_body(t, VV_PART_CLOTH, &shirt_open, 0);
         hide_skin(t, &shirt_open);
-        put_collar(t, 0.50f, -12.6f);
+        put_collar(t, &collar_open);
         break;
     case VV_GARMENT_TURTLENECK:
         t->ring[0] = (Ring){6.0f, 5.0f, -6.2f, 0, 0, 0};
@@ -464,9 +502,9 @@ bool vv_cloth_open(VvMesh *mesh, const VvAsset *asset, const VvIdentity *identit
     case VV_GARMENT_JACKET:
         put_body(t, VV_PART_CLOTH_UNDER, &shirt_closed, 0);
         hide_skin(t, &shirt_closed);
-        put_collar(t, 0.10f, -12.2f);
-        put_open_body(t, VV_PART_CLOTH, &jacket, jacket_opening, 1.0f);
-        put_edges(t, VV_PART_LAPEL, jacket_opening, 1.0f, lapel_width, 0.45f);
+        put_collar(t, &collar_closed);
+        put_open_body(t, VV_PART_CLOTH, &jacket, jacket_opening, 0.7f);
+        put_edges(t, VV_PART_LAPEL, jacket_opening, 0.7f, lapel_width, 0.45f);
         break;
     case VV_GARMENT_VNECK: {
         const Neckline *under = collared ? &shirt_open : &crew;
@@ -475,7 +513,7 @@ bool vv_cloth_open(VvMesh *mesh, const VvAsset *asset, const VvIdentity *identit
         put_open_body(t, VV_PART_CLOTH, &jacket, v_opening, 0.60f);
         put_edges(t, VV_PART_BAND, v_opening, 0.60f, band_width, 0.30f);
         if (collared) /* worn over the knit */
-            put_collar(t, 0.50f, -12.6f);
+            put_collar(t, &collar_open);
         break;
     }
     case VV_GARMENT_TEE:

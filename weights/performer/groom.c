@@ -11,10 +11,10 @@ static const VvStyle styles[VV_HAIR_STYLES] = {
     [VV_HAIR_BUZZ] = {9000, 3, 0.55f, 1.2f, 0.1f, 0.9f, 0, 0.05f, 0.6f, 0, 0},
     [VV_HAIR_CROP] = {11000, 7, 3.4f, 1.5f, 1.1f, 0.5f, 0.05f, 0.06f, 0.6f, 0.5f, 0},
     [VV_HAIR_SIDE] = {11000, 10, 6.2f, 1.6f, 1.5f, 0.4f, 0.16f, 0.06f, 0.6f, 0.5f, 0.15f},
-    [VV_HAIR_SWEPT] = {11000, 11, 8.5f, 1.7f, 1.5f, 0.5f, 0.07f, 0.06f, 0.6f, 0.5f, 0.1f},
+    [VV_HAIR_SWEPT] = {11000, 11, 8.5f, 1.7f, 1.3f, 0.5f, 0.09f, 0.06f, 0.6f, 0.35f, 0.1f},
     [VV_HAIR_BOB] = {7500, 16, 17, 2.1f, 1.15f, 0.35f, 0.3f, 0.05f, 0.6f, 0.55f, 0.8f},
     [VV_HAIR_LONG] = {6000, 20, 37, 2.5f, 1.2f, 0.35f, 0.3f, 0.18f, 0.5f, 0.55f, 1.2f},
-    [VV_HAIR_WAVY] = {6000, 26, 33, 2.5f, 1.4f, 0.35f, 0.3f, 0.42f, 0.75f, 0.72f, 1.2f},
+    [VV_HAIR_WAVY] = {6600, 24, 33, 2.3f, 1.3f, 0.35f, 0.3f, 0.5f, 0.65f, 0.55f, 1.2f},
     [VV_HAIR_TIED] = {9000, 13, 17, 1.5f, 0.35f, 0.12f, 0, 0.05f, 0.6f, 0.45f, 0},
     [VV_HAIR_CURLY] = {10500, 13, 3.4f, 1.6f, 2.8f, 1.2f, 0.02f, 0.38f, 3.2f, 0.3f, 0.25f},
 };
@@ -144,6 +144,8 @@ static VvVec comb_of(const VvGroom *g, const VvRoot *root) {
     case VV_HAIR_LONG:
     case VV_HAIR_WAVY:
         comb = blend(vec(at.x * 0.02f, -1, -0.15f), vec(side * 0.9f, 0.05f, -0.22f), ramp(7.5f, 10.5f, at.y));
+        if (at.z > 2) /* back from the forehead, not along it */
+            comb = add(comb, scale(vec(0, 0.55f, -0.35f), ramp(1.6f, 0.1f, root->above) * ramp(7.5f, 9.5f, at.y)));
         break;
     case VV_HAIR_TIED:
         comb = unit(sub(vec(0, 8.5f, -10.5f), at));
@@ -230,6 +232,24 @@ static VvVec clear_body(const VvGroom *g, const VvRoot *root, VvVec p, float lay
     return p;
 }
 
+/* How high above the skull's layer short hair may stand here: barbers cut it to a shape. Full on top, tight at the
+ * sides and the nape, with a crest in front where it is combed up. */
+static float ceiling(const VvGroom *g, VvVec at, float layer) {
+    const VvHairStyle style = g->identity->style;
+    const float top = ramp(5.0f, 11.5f, at.y), crest = ramp(9.5f, 12.5f, at.y) * ramp(1.5f, 6, at.z);
+    const float least = 0.12f + layer * mix(0.10f, 0.55f, top);
+    switch (style) {
+    case VV_HAIR_CROP:
+        return least + top * (0.35f + 0.35f * crest);
+    case VV_HAIR_SIDE:
+        return least + top * (0.30f + 0.9f * crest);
+    case VV_HAIR_SWEPT:
+        return least + top * (0.15f + 0.95f * crest);
+    default:
+        return 1e9f;
+    }
+}
+
 static void curl(const VvGroom *g, float length_cm, float phase, VvVec out[VV_STRAND_POINTS]) {
     const int points = g->style->points;
     const bool curly = g->identity->style == VV_HAIR_CURLY, wavy = g->identity->style == VV_HAIR_WAVY;
@@ -249,6 +269,7 @@ void vv_groom_strand(const VvGroom *g, const VvRoot *root, float length_cm, floa
     const VvVec comb = comb_of(g, root), b = root->base;
     VvVec d = unit(along(comb, root->normal, lift_of(g, root))), at = root->at;
     const bool deep = style >= VV_HAIR_SIDE && style <= VV_HAIR_WAVY;
+    const float stray = style == VV_HAIR_CURLY ? 0.05f : style == VV_HAIR_BOB ? 0.09f : is_long(style) ? 0.12f : 0.16f;
     out[0] = along(at, root->normal, deep ? 0.02f : -0.1f);
     const VvVec wind = sub(vec(noise(scale(b, 0.5f)), noise(scale(add(b, vec(31, 7, 3)), 0.5f)),
                                noise(scale(add(b, vec(3, 17, 53)), 0.5f))),
@@ -257,15 +278,17 @@ void vv_groom_strand(const VvGroom *g, const VvRoot *root, float length_cm, floa
         const float t = (float)i / (float)(points - 1), piece = i <= 2 ? step * 0.4f : step;
         const VvVec outward = unit(sub(at, vv_skull_centre));
         d = bend(g, d, comb, at, outward, t, step);
-        d = unit(along(d, wind, (style == VV_HAIR_CURLY ? 0.05f : 0.16f) * unruly));
+        d = unit(along(d, wind, stray * unruly));
         VvVec next = along(at, d, piece);
         if (is_long(style))
             next = clear_face(g, root, next);
         VvVec rel = sub(next, vv_skull_centre);
         const float rise = ramp(0, 1, t * length_cm / (style >= VV_HAIR_BOB ? 3.5f : 1.8f));
-        const float skull = vv_groom_skull(g, rel) + layer * rise + 0.08f;
-        if (length(rel) < skull)
-            next = along(vv_skull_centre, unit(rel), skull);
+        const float bare = vv_groom_skull(g, rel) + 0.08f, skull = bare + minf(layer * rise, ceiling(g, next, layer));
+        const float most = bare + ceiling(g, next, layer) + 0.15f * unruly;
+        const float far = length(rel);
+        if (far < skull || far > most)
+            next = along(vv_skull_centre, unit(rel), far < skull ? skull : mix(far, most, 0.8f));
         if (next.y < -8 && is_long(style))
             next = clear_body(g, root, next, layer, step);
         const VvVec way = sub(next, at);

@@ -88,7 +88,8 @@ static VvRoot draw_root(Grower *g) {
 static float length_at(Grower *g, const VvRoot *root) {
     const VvVec b = root->base;
     const VvHairStyle style = g->identity->style;
-    float l = g->groom->style->length * g->identity->hair_length * vv_chance_range(&g->chance, 0.75f, 1.05f);
+    const float shortest = style == VV_HAIR_BOB ? 0.93f : style == VV_HAIR_LONG ? 0.86f : 0.75f; /* cut how evenly */
+    float l = g->groom->style->length * g->identity->hair_length * vv_chance_range(&g->chance, shortest, 1.05f);
     if (style >= VV_HAIR_CROP && style <= VV_HAIR_SWEPT) {
         const float side = ramp(9.5f, 5.0f, b.y), back = ramp(2, -6, b.z) * 0.5f;
         l *= mix(1, style == VV_HAIR_CROP ? 0.36f : style == VV_HAIR_SIDE ? 0.32f : 0.45f, maxf(side, back));
@@ -126,11 +127,17 @@ static float layer_at(Grower *g, const VvRoot *root) {
     return layer;
 }
 
+/* Where a strand's curls begin: waves run through neighbours, tight curls are each their own. */
+static float phase_at(Grower *g, const VvRoot *root, uint32_t number) {
+    const float own = hash01(number) * 2 * VV_PI;
+    return g->identity->style == VV_HAIR_WAVY ? noise(scale(root->base, 0.28f)) * 11 + 0.16f * own : own;
+}
+
 static void grow_clumps(Grower *g) {
     for (int i = 0; i < VV_HAIR_CLUMPS; i++) {
         const VvRoot root = draw_root(g);
         const float l = length_at(g, &root), layer = layer_at(g, &root);
-        vv_groom_strand(g->groom, &root, l, layer, 0.8f, hash01((uint32_t)i) * 6.28f, g->clump_path[i]);
+        vv_groom_strand(g->groom, &root, l, layer, 0.8f, phase_at(g, &root, (uint32_t)i), g->clump_path[i]);
         g->clump_root[i] = root.at;
         g->clump_light[i] = vv_chance_range(&g->chance, 0.86f, 1.14f);
     }
@@ -189,8 +196,7 @@ static void grow_strand(Grower *g, int number) {
     const float l = length_at(g, &root), layer = layer_at(g, &root);
     const float thin = mix(0.62f, 1, ramp(0, 1.2f, root.above));
     VvVec path[VV_STRAND_POINTS];
-    const float phase = hash01(hash((uint32_t)(number * 3 + (int)kind))) * 6.28f;
-    vv_groom_strand(g->groom, &root, l, layer, 1, phase, path);
+    vv_groom_strand(g->groom, &root, l, layer, 1, phase_at(g, &root, hash((uint32_t)(number * 3 + (int)kind))), path);
     const int clump = clump_of(g, root.at, root.base.y);
     const VvVec off = scale(sub(root.at, g->clump_root[clump]), 0.55f);
     const float apart = vv_chance_range(&g->chance, -0.25f, 0.25f);
@@ -202,7 +208,8 @@ static void grow_strand(Grower *g, int number) {
     }
     if (kind >= VV_HAIR_BOB && kind <= VV_HAIR_WAVY && falls_into_face(path, style->points))
         return;
-    const float width = style->width * thin * vv_chance_range(&g->chance, 0.75f, 1.2f);
+    const float stray = mix(1, 0.6f, ramp(0.65f, 1, layer / style->depth)); /* what stands off the mass is fine */
+    const float width = style->width * thin * stray * vv_chance_range(&g->chance, 0.75f, 1.2f);
     add_strand(g, path, style->points, width, g->clump_light[clump] * vv_chance_range(&g->chance, 0.9f, 1.12f), clump);
 }
 

@@ -60,13 +60,14 @@ static void draw_shape(VvIdentity *id, const VvAsset *asset, VvChance *c) {
 /* A face at ease is pleasant and awake: corners of the mouth a little up, brows low, lids neither wide nor heavy. */
 static void draw_rest(VvIdentity *id, VvChance *c) {
     memset(id->rest, 0, sizeof id->rest);
-    const float smile = vv_chance_range(c, 0.20f, 0.36f), lid = vv_chance_range(c, 0.02f, 0.14f);
-    const float cheek = vv_chance_range(c, 0.02f, 0.10f), uneven = vv_chance_range(c, -0.02f, 0.02f);
+    const float smile = vv_chance_range(c, 0.26f, 0.40f), lid = vv_chance_range(c, 0.02f, 0.14f);
+    const float cheek = vv_chance_range(c, 0.04f, 0.12f), uneven = vv_chance_range(c, -0.02f, 0.02f);
     id->rest[VV_MOUTH_SMILE_L] = smile + uneven;
     id->rest[VV_MOUTH_SMILE_R] = smile - uneven;
     id->rest[VV_CHEEK_SQUINT_L] = id->rest[VV_CHEEK_SQUINT_R] = cheek;
     id->rest[VV_EYE_SQUINT_L] = id->rest[VV_EYE_SQUINT_R] = lid;
     id->rest[VV_BROW_OUTER_UP_L] = id->rest[VV_BROW_OUTER_UP_R] = vv_chance_range(c, 0, 0.06f);
+    id->rest[VV_EYE_BLINK_L] = id->rest[VV_EYE_BLINK_R] = vv_chance_range(c, 0.07f, 0.15f);
 }
 
 static void draw_skin(VvIdentity *id, VvChance *c) {
@@ -131,9 +132,14 @@ static void draw_clothes(VvIdentity *id, VvChance *c) {
 void vv_identity_settle(VvIdentity *id) {
     const float dark = id->skin.y * 0.22f;
     id->brow = scale(blend(id->hair, vec(0.02f, 0.014f, 0.01f), 0.5f), 0.7f);
-    id->brow = blend(id->brow, grey(0.09f), 0.45f * id->hair_grey);
+    id->brow = blend(id->brow, vec(0.16f, 0.155f, 0.15f), 0.7f * id->hair_grey);
     if (id->brow.y > dark)
         id->brow = scale(id->brow, dark / id->brow.y);
+}
+
+bool vv_identity_feminine(uint64_t seed) {
+    VvChance c = vv_chance_of(seed, "identity", 0);
+    return vv_chance_happens(&c, 0.5f);
 }
 
 void vv_identity_random(VvIdentity *id, const VvAsset *asset, uint64_t seed) {

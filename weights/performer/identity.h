@@ -78,6 +78,9 @@ typedef struct VvScene {
 /* A random person: same seed, same person. Any thread. */
 void vv_identity_random(VvIdentity *identity, const VvAsset *asset, uint64_t seed);
 
+/* Whether that person is feminine, without the asset. Any thread. */
+bool vv_identity_feminine(uint64_t seed);
+
 /* A random place. Any thread. */
 void vv_scene_random(VvScene *scene, uint64_t seed);
 

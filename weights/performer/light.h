@@ -83,4 +83,21 @@ VV_INLINE float vv_light_reaches(const VvLight *light, VvVec p, VvVec normal) {
     return sum / 16;
 }
 
+/* The same for a single pixel at a shadow's edge: a tent over all texels around, which no strand of hair slips through.
+ */
+VV_INLINE float vv_light_reaches_smoothly(const VvLight *light, VvVec p, VvVec normal) {
+    enum { TAPS = 8 };
+    const VvVec q = vv_depth_project(&light->key, along(p, normal, 0.30f));
+    const float x = floorf(q.x - 0.5f), y = floorf(q.y - 0.5f);
+    float sum = 0, all = 0;
+    for (int k = 0; k < TAPS * TAPS; k++) {
+        const int right = k % TAPS - TAPS / 2 + 1, up = k / TAPS - TAPS / 2 + 1;
+        const float at_x = x + (float)right + 0.5f, at_y = y + (float)up + 0.5f;
+        const float weight = (TAPS / 2.0f - fabsf(at_x - q.x)) * (TAPS / 2.0f - fabsf(at_y - q.y));
+        sum += weight * clamp01(1 - (vv_depth_at(&light->key, at_x, at_y) - q.z - 0.15f) / 0.3f);
+        all += weight;
+    }
+    return sum / all;
+}
+
 #endif

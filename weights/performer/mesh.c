@@ -105,7 +105,7 @@ static void fit_blinks(VvMesh *mesh, const VvAsset *asset) {
     for (int e = 0; e < 2; e++) {
         float gap, change;
         measure_gap(mesh, asset, e ? VV_EYE_BLINK_R : VV_EYE_BLINK_L, pairs[e], 2, &gap, &change);
-        mesh->blink[e] = clamp((gap + 0.03f) / (1e-6f - change), 0.8f, 1.4f);
+        mesh->blink[e] = clamp((gap + 0.08f) / (1e-6f - change), 0.8f, 1.5f);
     }
 }
 

@@ -71,6 +71,8 @@ static bool prepare(VvPerformer *p) {
         ok = vv_texture_open(&p->texture, atlas, &p->identity, brow) &&
              vv_hair_open(&p->hair, &p->mesh, asset, &p->identity) &&
              vv_transfer_open(&p->transfer, &p->mesh, asset, &p->hair);
+        if (ok && p->size == 256)
+            vv_texture_halve(&p->texture);
     }
     free(brow);
     return ok;
@@ -408,7 +410,7 @@ static void draw_bristles(VvRenderer *r, const VvPerformer *p, int size) {
         const uint16_t v = b->vertex[0][0];
         const VvVec light = add(scale(p->scene.key_colour, 0.6f * r->lit[v]), r->ambient[v]);
         const VvVec colour = brow ? tint(p->identity.brow, light) : lash;
-        const float base = b->strength * fine * (b->kind == VV_BRISTLE_UPPER_LASH && p->identity.feminine ? 1.25f : 1);
+        const float base = b->strength * fine * (brow ? 1 : p->identity.feminine ? 1.15f : 0.65f);
         VvVec from = vv_grid_project(bristle_point(r, b, 0));
         for (int k = 1; k < VV_BRISTLE_POINTS; k++) {
             const VvVec to = vv_grid_project(bristle_point(r, b, k));
@@ -424,15 +426,17 @@ static void draw_bristles(VvRenderer *r, const VvPerformer *p, int size) {
 
 /* ---- truth ---------------------------------------------------------------------------------------------------- */
 
-/* Whether nothing is nearer than this point: some sample around it must be as deep. */
+/* Whether nothing is nearer than this point: some sample around it must be as deep, and no hair. */
 static bool is_visible(const VvRenderer *r, VvVec p) {
     const float slack = 0.7f; /* cm */
     for (int k = 0; k < 9; k++) {
-        const float x = p.x + (float)(k % 3 - 1) * 2, y = p.y + (float)(k / 3 - 1) * 2;
+        const int right = k % 3 - 1, down = k / 3 - 1;
+        const float x = p.x + (float)right * 2, y = p.y + (float)down * 2;
         if (!(x >= 0 && y >= 0 && x < VV_GRID && y < VV_GRID))
             continue;
-        const float depth = r->grid.depth[(size_t)y * VV_GRID_ROW + (size_t)x];
-        if (depth > 0 && 1 / p.z < 1 / depth + slack)
+        const size_t sample = (size_t)y * VV_GRID_ROW + (size_t)x;
+        const float depth = r->grid.depth[sample];
+        if (depth > 0 && !(r->grid.id[sample] & VV_SAMPLE_HAIR) && 1 / p.z < 1 / depth + slack)
             return true;
     }
     return false;
@@ -451,7 +455,7 @@ static void tell_truth(const VvRenderer *r, const VvPerformer *p, VvFrame *frame
     }
     const VvVec *posed = r->figure.posed;
     for (int e = 0; e < 2; e++) {
-        const VvVec iris = vv_grid_project(along(r->figure.eye[e], r->figure.gaze[e], p->mesh.eye_radius[e]));
+        const VvVec iris = vv_grid_project(along(r->figure.eye[e], r->figure.gaze[e], 1.06f * p->mesh.eye_radius[e]));
         frame->iris[e][0] = iris.x * pixels;
         frame->iris[e][1] = iris.y * pixels;
         frame->lid_gap[e] = 0;
@@ -500,7 +504,7 @@ void vv_render(VvRenderer *r, const VvPerformer *p, const VvSway *sway, const Vv
                          .projected = r->projected,
                          .ambient = r->ambient,
                          .lit = r->lit,
-                         .relief = frame->size < 512 ? 0.34f : 0.50f};
+                         .relief = frame->size < 512 ? 0.42f : 0.50f};
     vv_stage_set(&r->stage, &frame->pose);
     vv_grid_clear(&r->grid);
     vv_grid_mesh(&r->grid, &p->mesh, r->projected, r->stage.mouth_area < 0.02f);

@@ -52,13 +52,16 @@ VV_INLINE Read read_texture(const VvTexel *texels, int size, float u, float v) {
 
 VV_INLINE VvVec read_wrinkles(const VvStage *stage, float u, float v) {
     const VvRelief *map = stage->performer->studio->atlas->wrinkle;
-    const int x = (int)(u * VV_FACE_TEXELS - 0.5f), y = (int)(v * VV_FACE_TEXELS - 0.5f);
+    const float across = u * VV_FACE_TEXELS - 0.5f, up = v * VV_FACE_TEXELS - 0.5f;
+    const int x = (int)across, y = (int)up;
     VvVec sum = vec(0, 0, 0);
     if (x < 0 || y < 0 || x >= VV_FACE_TEXELS - 1 || y >= VV_FACE_TEXELS - 1)
         return sum;
+    const float fx = across - (float)x, fy = up - (float)y;
     for (int k = 0; k < 4; k++) {
         const VvRelief *r = &map[(y + (k >> 1)) * VV_FACE_TEXELS + x + (k & 1)];
-        sum = along(sum, vec(r->slope[0], r->slope[1], r->slope[2]), stage->wrinkle[r->group] * (0.25f / 127));
+        const float weight = stage->wrinkle[r->group] * (k & 1 ? fx : 1 - fx) * (k >> 1 ? fy : 1 - fy) / 127;
+        sum = along(sum, vec(r->slope[0], r->slope[1], r->slope[2]), weight);
     }
     return sum;
 }
@@ -110,11 +113,15 @@ VV_INLINE bool above_jaw(const VvStage *stage, float u, float v) {
 VV_INLINE VvShaded shade_head(const VvStage *stage, const VvSurface *s) {
     const VvTexture *texture = &stage->performer->texture;
     const bool face = s->part == VV_PART_FACE;
-    const Read r = face ? read_texture(texture->face, VV_FACE_TEXELS, s->u, s->v)
-                        : read_texture(texture->head, VV_HEAD_TEXELS, s->u - 1, s->v);
+    Read r = face ? read_texture(texture->face, texture->face_size, s->u, s->v)
+                  : read_texture(texture->head, texture->head_size, s->u - 1, s->v);
     VvVec slope = scale(r.slope, stage->relief);
-    if (face)
-        slope = add(slope, read_wrinkles(stage, s->u, s->v));
+    if (face) {
+        const VvVec fold = read_wrinkles(stage, s->u, s->v);
+        slope = add(slope, fold);
+        r.colour = tint(r.colour, blend(grey(1), vec(0.80f, 0.68f, 0.66f),
+                                        clamp01(1.2f * length(fold)))); /* light is lost in folds */
+    }
     const VvVec fine = unit(sub(s->normal, turn(&stage->figure->bones.head, slope)));
     return (VvShaded){.colour = shade_skin(stage, s, fine, &r),
                       .face = face && above_jaw(stage, s->u, s->v),
@@ -178,12 +185,14 @@ static VvVec cloth_colour(const VvStage *stage, const VvSurface *s) {
 static VvVec shade_cloth(const VvStage *stage, VvSurface *s) {
     const VvScene *scene = stage->light->scene;
     const VvVec view = unit(sub(vec(0, VV_CAMERA_Y, VV_CAMERA_Z), s->point));
-    if (dot(s->normal, view) < 0)
+    const bool inside = dot(s->normal, view) < 0; /* a collar's: what its vertices know is of the other side */
+    if (inside) {
         s->normal = scale(s->normal, -1);
+        s->lit = vv_light_reaches_smoothly(stage->light, s->point, s->normal);
+    }
     const VvVec c = cloth_colour(stage, s);
-    const bool stand = s->part == VV_PART_COLLAR && s->v < 0;
     const VvVec bounce =
-        scale(vv_light_from(stage->light->mirror, s->normal), stand ? 2.0f : 0.9f); /* folds light each other */
+        scale(vv_light_from(stage->light->mirror, s->normal), inside ? 1.6f : 0.9f); /* folds light each other */
     s->ambient = vec(maxf(s->ambient.x, bounce.x), maxf(s->ambient.y, bounce.y), maxf(s->ambient.z, bounce.z));
     const float key = clamp01((dot(s->normal, scene->key) + 0.12f) / 1.12f);
     VvVec light = add(scale(scene->key_colour, key * s->lit), s->ambient);
@@ -232,14 +241,15 @@ static void set_wrinkles(VvStage *stage, const VvPose *pose) {
         const float squint = maxf(e[VV_CHEEK_SQUINT_L + s], e[VV_EYE_SQUINT_L + s]), smile = e[VV_MOUTH_SMILE_L + s];
         stage->wrinkle[VV_WRINKLE_BROW_L + s] = 0.35f * old + (0.5f + 0.5f * old) * ramp(0.15f, 1, brow);
         stage->wrinkle[VV_WRINKLE_CROW_L + s] =
-            0.35f * old + (0.3f + 0.7f * old) * ramp(0.1f, 0.9f, squint + 0.3f * smile);
-        stage->wrinkle[VV_WRINKLE_CHEEK_L + s] = 0.45f * old + 0.45f * ramp(0.1f, 0.9f, smile + e[VV_NOSE_SNEER_L + s]);
+            0.35f * old + (0.55f + 0.6f * old) * ramp(0.1f, 0.9f, squint + 0.3f * smile);
+        stage->wrinkle[VV_WRINKLE_CHEEK_L + s] =
+            0.5f * old + (0.6f + 0.3f * old) * ramp(0.1f, 0.9f, smile + e[VV_NOSE_SNEER_L + s]);
     }
     stage->wrinkle[VV_WRINKLE_FROWN] =
         0.25f * old + 0.85f * ramp(0.15f, 0.9f, (e[VV_BROW_DOWN_L] + e[VV_BROW_DOWN_R]) * 0.5f);
     stage->wrinkle[VV_WRINKLE_NONE] = 0;
     for (int k = 0; k < VV_WRINKLES; k++)
-        stage->wrinkle[k] *= 0.75f;
+        stage->wrinkle[k] *= 0.85f;
 }
 
 void vv_stage_set(VvStage *stage, const VvPose *pose) {
@@ -305,10 +315,14 @@ VV_FAST VvShaded vv_shade(const VvStage *stage, const VvSpot *spot) {
     const float most = maxf(lit[v[0]], maxf(lit[v[1]], lit[v[2]])), least = minf(lit[v[0]], minf(lit[v[1]], lit[v[2]]));
     if (most - least > 0.12f && s.part != VV_PART_TEETH &&
         s.part != VV_PART_GUMS) /* a shadow's edge within the triangle */
-        s.lit = vv_light_reaches(stage->light, s.point, s.normal);
+        s.lit = vv_light_reaches_smoothly(stage->light, s.point, s.normal);
     switch (s.part) {
     case VV_PART_FACE:
     case VV_PART_HEAD:
+        if (s.point.y < -7) { /* the neck comes out of a collar that was measured around it at rest */
+            const VvVec room = scale(vv_light_from(stage->light->mirror, s.normal), 0.55f * ramp(-7, -9, s.point.y));
+            s.ambient = vec(maxf(s.ambient.x, room.x), maxf(s.ambient.y, room.y), maxf(s.ambient.z, room.z));
+        }
         return shade_head(stage, &s);
     case VV_PART_EYE_L:
     case VV_PART_EYE_R:

@@ -2,7 +2,7 @@
  * that darken what is near them, a wet line and the key light's reflection. */
 #include "weights/performer/shade_parts.h"
 
-#define IRIS 0.352f /* radians from the pole to the iris's edge */
+#define IRIS 0.40f /* radians from the pole to the iris's edge */
 
 typedef struct Eye {
     const VvStage *stage;
@@ -45,11 +45,11 @@ static void measure_lids(Eye *eye, float x, float y) {
 
 static VvVec sclera(const Eye *eye) {
     const float corner = ramp(0.55f, 0.95f, fabsf(dot(eye->u, eye->right)));
-    const VvVec c = blend(vec(0.68f, 0.635f, 0.60f), vec(0.56f, 0.37f, 0.31f),
+    const VvVec c = blend(vec(0.51f, 0.475f, 0.45f), vec(0.42f, 0.28f, 0.23f),
                           clamp01(corner * 0.8f + (noise(scale(eye->u, 9)) - 0.5f) * 0.12f + 0.05f));
     const float vein =
         ramp(0.025f, 0, fabsf(noise(scale(eye->u, 14)) - 0.5f)) * ramp(IRIS * 1.4f, IRIS * 2.6f, eye->angle);
-    return blend(c, vec(0.62f, 0.30f, 0.26f), vein * 0.28f);
+    return blend(c, vec(0.47f, 0.23f, 0.20f), vein * 0.28f);
 }
 
 /* The iris is a plane behind the cornea; the view is refracted onto it. */

@@ -23,7 +23,8 @@ VvVec vv_shade_mouth(const VvStage *stage, const VvSurface *s) {
         const VvVec p = stage->figure->posed[s->vertex];
         const float middle = dot(sub(s->point, stage->mouth), across);
         const float groove = 1 - 0.30f * expf(-square(middle / 0.16f)) * ramp(1.0f, 0.7f, tongue);
-        c = scale(blend(vec(0.58f, 0.23f, 0.22f), vec(0.66f, 0.31f, 0.28f), ramp(0.5f, 1, tongue)),
+        open += 0.3f * ramp(0.5f, 1, tongue);
+        c = scale(blend(vec(0.60f, 0.22f, 0.19f), vec(0.74f, 0.31f, 0.26f), ramp(0.5f, 1, tongue)),
                   (0.84f + 0.3f * noise(scale(s->point, 9))) * groove * (0.96f + 0.08f * noise(scale(p, 3))));
         gloss = 0.9f;
     } else if (s->part == VV_PART_GUMS) {

@@ -37,8 +37,11 @@ void vv_pose_lids(VvPose *pose) {
     const float out = clamp(pose->gaze[0] / 0.55f, -1, 1), up = clamp(pose->gaze[1] / 0.45f, -1, 1);
     e[VV_EYE_LOOK_OUT_L] = e[VV_EYE_LOOK_IN_R] = maxf(out, 0);
     e[VV_EYE_LOOK_IN_L] = e[VV_EYE_LOOK_OUT_R] = maxf(-out, 0);
-    e[VV_EYE_LOOK_UP_L] = e[VV_EYE_LOOK_UP_R] = maxf(up, 0);
-    e[VV_EYE_LOOK_DOWN_L] = e[VV_EYE_LOOK_DOWN_R] = maxf(-up, 0);
+    for (int i = 0; i < 2; i++) { /* but shut lids are shut, wherever the eye looks */
+        const float open = 1 - clamp01(e[VV_EYE_BLINK_L + i]);
+        e[VV_EYE_LOOK_UP_L + i] = open * maxf(up, 0);
+        e[VV_EYE_LOOK_DOWN_L + i] = open * maxf(-up, 0);
+    }
 }
 
 /* Turns the eyeballs' meshes to their gaze; returns directions in head space. */
@@ -66,7 +69,7 @@ static void lift_tongue(VvFigure *figure, const VvMesh *mesh, float amount) {
         if (mesh->tongue[i] > 0) {
             const float t = mesh->tongue[i] * amount;
             figure->posed[i] =
-                add(figure->posed[i], vec(0, 0.70f * t + 0.40f * t * mesh->tongue[i], 1.15f * t * mesh->tongue[i]));
+                add(figure->posed[i], vec(0, 0.70f * t + 0.40f * t * mesh->tongue[i], 1.40f * t * mesh->tongue[i]));
         }
 }
 

@@ -139,7 +139,7 @@ static VvVec paint_brows(const Painter *w, int texel, VvVec c) {
         if (i >= 0 && i < VV_FACE_TEXELS * VV_FACE_TEXELS)
             around += w->brow[i];
     }
-    c = blend(c, w->identity->brow, clamp01(around / 49 * 1.1f) * 0.55f);
+    c = blend(c, w->identity->brow, clamp01(around / 49 * 1.1f) * 0.48f);
     return blend(c, w->identity->brow, w->brow[texel] * 0.30f);
 }
 
@@ -166,8 +166,9 @@ static uint8_t root8(float x) {
 static void paint(const Painter *w, const VvSheet *sheet, int i, VvTexel *texel) {
     Place at = {.p = sheet->position[i], .coarse = sheet->blotch[i][0], .fine = sheet->blotch[i][1]};
     at.mirrored = vec(fabsf(at.p.x), at.p.y, at.p.z);
-    at.u = ((float)(i % sheet->size) + 0.5f) / (float)sheet->size;
-    at.v = ((float)(i / sheet->size) + 0.5f) / (float)sheet->size;
+    const int column = i % sheet->size, row = i / sheet->size;
+    at.u = ((float)column + 0.5f) / (float)sheet->size;
+    at.v = ((float)row + 0.5f) / (float)sheet->size;
     float lip = 0, shine = 1;
     VvVec c = paint_stubble(w, &at, paint_zones(w, &at));
     if (sheet->part == VV_PART_FACE) {
@@ -194,6 +195,8 @@ static void paint(const Painter *w, const VvSheet *sheet, int i, VvTexel *texel)
 bool vv_texture_open(VvTexture *texture, const VvAtlas *atlas, const VvIdentity *identity, const float *brow_shade) {
     texture->face = calloc((size_t)VV_FACE_TEXELS * VV_FACE_TEXELS, sizeof *texture->face);
     texture->head = calloc((size_t)VV_HEAD_TEXELS * VV_HEAD_TEXELS, sizeof *texture->head);
+    texture->face_size = VV_FACE_TEXELS;
+    texture->head_size = VV_HEAD_TEXELS;
     if (!texture->face || !texture->head)
         return false;
     Painter w = {.atlas = atlas, .identity = identity, .brow = brow_shade};
@@ -206,6 +209,48 @@ bool vv_texture_open(VvTexture *texture, const VvAtlas *atlas, const VvIdentity 
         if (atlas->head.covered[i])
             paint(&w, &atlas->head, i, &texture->head[i]);
     return true;
+}
+
+/* The mean of four texels, without those that nothing was painted on. */
+static VvTexel mean_texel(const VvTexel *const four[4]) {
+    int sum[8] = {0}, count = 0;
+    for (int k = 0; k < 4; k++) {
+        const VvTexel *t = four[k];
+        if (t->shine == 0 && t->colour[0] == 0)
+            continue;
+        const int fields[8] = {t->colour[0], t->colour[1], t->colour[2], t->shine,
+                               t->slope[0],  t->slope[1],  t->slope[2],  t->lip};
+        for (int i = 0; i < 8; i++)
+            sum[i] += fields[i];
+        count++;
+    }
+    VvTexel mean = {0};
+    if (count == 0)
+        return mean;
+    for (int i = 0; i < 3; i++) {
+        mean.colour[i] = (uint8_t)(sum[i] / count);
+        mean.slope[i] = (int8_t)(sum[4 + i] / count);
+    }
+    mean.shine = (uint8_t)(sum[3] / count);
+    mean.lip = (uint8_t)(sum[7] / count);
+    return mean;
+}
+
+/* In place: what is written was read before. */
+static void halve(VvTexel *texels, int *size) {
+    const int before = *size, after = before / 2;
+    for (int y = 0; y < after; y++)
+        for (int x = 0; x < after; x++) {
+            const VvTexel *from = texels + 2 * y * before + 2 * x;
+            const VvTexel *const four[4] = {from, from + 1, from + before, from + before + 1};
+            texels[y * after + x] = mean_texel(four);
+        }
+    *size = after;
+}
+
+void vv_texture_halve(VvTexture *texture) {
+    halve(texture->face, &texture->face_size);
+    halve(texture->head, &texture->head_size);
 }
 
 void vv_texture_close(VvTexture *texture) {

@@ -13,13 +13,16 @@ typedef struct VvTexel {
 } VvTexel;
 
 typedef struct VvTexture {
-    VvTexel *face; /* [VV_FACE_TEXELS squared] */
-    VvTexel *head; /* [VV_HEAD_TEXELS squared] */
+    VvTexel *face, *head;     /* [face_size squared], [head_size squared] */
+    int face_size, head_size; /* texels a side */
 } VvTexture;
 
 /* Paints a person's skin; brow_shade is what vv_bristles_add_brows drew. False without memory; vv_texture_close either
  * way. */
 bool vv_texture_open(VvTexture *texture, const VvAtlas *atlas, const VvIdentity *identity, const float *brow_shade);
+
+/* Halves both sheets, for small pictures: texels finer than pixels would flicker as the head moves. */
+void vv_texture_halve(VvTexture *texture);
 void vv_texture_close(VvTexture *texture);
 
 /* Signed height above the hairline, cm on the base head: positive where hair grows. */
