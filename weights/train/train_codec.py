@@ -78,6 +78,16 @@ def reconstruct(codec, batch, frames, half, device, noise=0.1):
     return out, mask, flow, noised, z
 
 
+def held_scale(persons, path):
+    """Mean and spread of `held`, and the columns worth reading: those of the run's first start, whatever data came later."""
+    if not os.path.exists(path):
+        held = np.concatenate([p.held for p in persons])
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        np.savez(path, mean=held.mean(0), spread=held.std(0), used=np.flatnonzero(held.std(0) > 0.02))
+    kept = np.load(path)
+    return kept["mean"], kept["spread"], kept["used"]
+
+
 @torch.no_grad()
 def evaluate(codec, pairs, device):
     """Mean PSNR over fixed pairs, and the pictures."""
@@ -113,10 +123,8 @@ def main():
     known = [p for folder in options.dataset for p in stills.people(folder, "valid", lambda s: s.get("character"))]
     if not persons:
         raise SystemExit("train_codec.py: no pictures for training in there (make them with --pictures raw)")
-    held = np.concatenate([p.held for p in persons])
-    mean, spread = held.mean(0), held.std(0)
-    used = np.flatnonzero(spread > 0.02)
-    print(f"{len(persons)} persons, {len(held)} pictures, {len(unseen)} persons unseen, "
+    mean, spread, used = held_scale(persons, os.path.join(options.run, "held.npz"))
+    print(f"{len(persons)} persons, {sum(map(len, persons))} pictures, {len(unseen)} persons unseen, "
           f"{len(known)} unseen conversations of characters", flush=True)
 
     torch.manual_seed(options.seed)
