@@ -152,11 +152,11 @@ class Decoder(nn.Module):
     def blend(o, portrait, flow):
         o = F.pixel_shuffle(o, 2).float()
         mask = torch.sigmoid(o[:, 3:4])
-        return mask * warp(portrait, flow, occlude=False) + (1 - mask) * o[:, :3], mask
+        return mask * warp(portrait, flow, occlude=False) + (1 - mask) * o[:, :3], mask, flow, o[:, :3]
 
     def forward(self, z, z0, maps, portrait, half=False):
-        """The frame, the mask that says where it is the portrait's own pixels, and the flow. `half`: of half size, where
-        `portrait` has half size too."""
+        """The frame, the mask that says where it is the portrait's own pixels, the flow, and the painted pixels. `half`: of
+        half size, where `portrait` has half size too."""
         h = self.level(4, torch.cat([z, z - z0], 1), maps[4])
         h = self.level(3, up(h), maps[3])
         flow = F.pixel_shuffle(self.flow16(h), 4).float() * FLOW_SCALE
@@ -165,9 +165,9 @@ class Decoder(nn.Module):
         h = self.level(1, up(h), warp(maps[1], flow))
         flow = flow + self.flow64(h).float() * FLOW_SCALE
         if half:
-            return (*self.blend(self.preview(h), portrait, flow), flow)
+            return self.blend(self.preview(h), portrait, flow)
         h = self.level(0, up(h), warp(maps[0], flow))
-        return (*self.blend(self.out(h), portrait, flow), flow)
+        return self.blend(self.out(h), portrait, flow)
 
 
 class Codec(nn.Module):

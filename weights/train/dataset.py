@@ -7,9 +7,13 @@
         talk.phones(0)                      # 100 a second, indices into data.phones
         talk.dialogue, talk.acts            # lists of dictionaries, times in seconds
         talk.pictures(0)                    # n x size x size x 3, uint8 (memory-mapped), where data.pictures is "raw"
+        talk.video(0)                       # the name of a file with the same, where it is "vp8"
         talk.picture_frames(0)              # the n frames that these show, and n rows of what is true of them:
+        talk.camera(0)                      # 0 where the camera is off and the picture grey
         talk.landmarks(0), talk.visible(0)  # 68 points in pixels, and which of them can be seen
         talk.truth(0)                       # columns data.truth_columns
+        talk.crops()                        # m x 96 x 96 x 3, uint8: the user's face in every second picture
+        talk.crop_boxes()                   # m x (left, top, side): where in the picture that was
 
 As a program it checks a folder and prints what is in it: python3 dataset.py FOLDER
 """
@@ -24,6 +28,8 @@ VERSION = 2
 SAMPLES_PER_FRAME = 640
 PHONES_PER_FRAME = 4
 LANDMARKS = 68
+CROP_SIZE, CROP_EVERY = 96, 2
+USER = 1
 
 
 class DatasetError(Exception):
@@ -85,11 +91,21 @@ class Conversation:
         return self._array(f"phones-{side}.npy", (self.frames * PHONES_PER_FRAME,), np.uint8)
 
     def pictures(self, side):
+        if self.dataset.pictures != "raw":
+            raise DatasetError(f"{self.dataset.folder} has no raw pictures")
         size = self.dataset.picture_size
         return self._array(f"pictures-{side}.npy", (self._pictures(), size, size, 3), np.uint8)
 
+    def video(self, side):
+        if self.dataset.pictures != "vp8":
+            raise DatasetError(f"{self.dataset.folder} has no video files")
+        return self.path(f"video-{side}.webm")
+
     def picture_frames(self, side):
         return self._array(f"picture-frames-{side}.npy", (self._pictures(),), np.int32)
+
+    def camera(self, side):
+        return self._array(f"camera-{side}.npy", (self._pictures(),), np.uint8)
 
     def landmarks(self, side):
         return self._array(f"landmarks-{side}.npy", (self._pictures(), LANDMARKS, 2), np.float32)
@@ -99,6 +115,15 @@ class Conversation:
 
     def truth(self, side):
         return self._array(f"truth-{side}.npy", (self._pictures(), len(self.dataset.truth_columns)), np.float32)
+
+    def crops(self):
+        return self._array(f"crops-{USER}.npy", (self._crops(), CROP_SIZE, CROP_SIZE, 3), np.uint8)
+
+    def crop_boxes(self):
+        return self._array(f"crop-boxes-{USER}.npy", (self._crops(), 3), np.float32)
+
+    def _crops(self):
+        return -(-self._pictures() // CROP_EVERY)
 
     def _pictures(self):
         if self.dataset.pictures is None:
@@ -123,7 +148,7 @@ class Dataset:
         self.pose_columns, self.state_columns = manifest["pose"], manifest["state"]
         self.truth_columns = manifest["truth"]
         about = manifest["pictures"]
-        self.pictures = about and about["kind"]  # "raw", or None without pictures
+        self.pictures = about and about["kind"]  # "raw", "vp8", or None without pictures
         self.picture_size, self.every = (about["size"], about["every"]) if about else (0, 1)
         self.phones, self.emotions = manifest["phones"], manifest["emotions"]
 
@@ -148,6 +173,23 @@ class Dataset:
         return self.truth_columns.index(name)
 
 
+def check_pictures(talk, side):
+    """Reads all that belongs to the pictures of a side and prints exact sums."""
+    sums = []
+    for array in (talk.picture_frames(side), talk.camera(side), talk.visible(side)):
+        sums.append(int(array.astype(np.int64).sum()))
+    for array in (talk.landmarks(side), talk.truth(side)):
+        if not np.isfinite(array).all():
+            raise DatasetError(f"{talk.folder}: not a number")
+        sums.append(int(array.view(np.uint32).astype(np.int64).sum()))
+    if talk.dataset.pictures == "raw":
+        sums.append(sum(int(picture.astype(np.int64).sum()) for picture in talk.pictures(side)))
+    if side == USER:
+        sums.append(int(talk.crops().astype(np.int64).sum()))
+        sums.append(int(talk.crop_boxes().view(np.uint32).astype(np.int64).sum()))
+    print(f"{talk.index} {side} pictures", *sums)
+
+
 def main(folder):
     data = Dataset(folder)
     for name in data.splits:
@@ -165,6 +207,8 @@ def main(folder):
                       f"pose {int(pose.view(np.uint16).astype(np.int64).sum())} "
                       f"state {int(state.view(np.uint16).astype(np.int64).sum())} "
                       f"phones {int(talk.phones(side).astype(np.int64).sum())}")
+                if data.pictures:
+                    check_pictures(talk, side)
         print(f"{name}: {len(data.indices(name))} of {len(data.splits[name])} conversations, "
               f"{frames / data.fps / 60:.1f} minutes, {utterances} utterances")
 

@@ -135,7 +135,7 @@ def golden(codec, portraits, frames):
     net = lambda u8: torch.from_numpy(u8).permute(0, 3, 1, 2).float() / 127.5 - 1
     maps = codec.appearance(net(portraits))
     z, z0 = [codec.motion(F.avg_pool2d(net(u8), 2)) for u8 in (frames, portraits)]
-    frame, mask, final = decoder(z, z0[which], [m[which] for m in maps], net(portraits)[which])
+    frame, mask, final, _ = decoder(z, z0[which], [m[which] for m in maps], net(portraits)[which])
     for hook in hooks:
         hook.remove()
     flow = [F.pixel_shuffle(seen["flow16"], 4) * FLOW_SCALE]

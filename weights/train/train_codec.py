@@ -64,7 +64,7 @@ class Reader(nn.Module):
 
 
 def reconstruct(codec, batch, frames, half, device, noise=0.1):
-    """Decoded frames, mask, flow, z (noised, as decoded) and z itself."""
+    """Decoded frames, mask, flow, painted pixels, z (noised, as decoded) and z itself."""
     portrait = to_net(batch["portrait"], device)
     motion = to_net(batch["motion"], device)
     with torch.autocast(device.type, dtype=torch.bfloat16):
@@ -73,9 +73,9 @@ def reconstruct(codec, batch, frames, half, device, noise=0.1):
         noised = z + noise * spread * torch.randn_like(z)
         maps = [m.repeat_interleave(frames, 0) for m in codec.appearance(portrait)]
         shown = F.avg_pool2d(portrait, 2) if half else portrait
-        out, mask, flow = codec.decoder(noised, z0.repeat_interleave(frames, 0), maps, shown.repeat_interleave(frames, 0),
-                                        half)
-    return out, mask, flow, noised, z
+        out, mask, flow, painted = codec.decoder(noised, z0.repeat_interleave(frames, 0), maps, shown.repeat_interleave(frames, 0),
+                                                 half)
+    return out, mask, flow, painted, noised, z
 
 
 def held_scale(persons, path):
@@ -140,7 +140,7 @@ def main():
         half = run.fraction < options.half
         rate = run.rate(options.rate)
         batch = sampler.batch(options.portraits, options.frames)
-        out, mask, flow, noised, z = reconstruct(codec, batch, options.frames, half, device)
+        out, mask, flow, painted, noised, z = reconstruct(codec, batch, options.frames, half, device)
         target = to_net(batch["frame"], device)
         weight = torch.from_numpy(batch["weight"]).to(device)[:, None]
         weight = F.interpolate(weight, scale_factor=2 if half else 4)
@@ -152,7 +152,9 @@ def main():
                              config.picture)
         difference = out.float() - target
         loss = (laplacian(difference, weight, 3 if half else 4) + 0.5 * (difference ** 2 * weight).mean()
-                + 1e-3 * z.pow(2).mean() + 0.1 * read + 0.5 * strayed)
+                + 1e-3 * z.pow(2).mean() + 0.1 * read + 0.5 * strayed
+                # where the mask has closed, nothing would ever teach the painter
+                + 0.1 * ((painted - target).abs() * weight).mean())
         run.advance(loss)
         score = psnr(out.detach().float(), target).item()
         smooth_psnr = score if smooth_psnr is None else 0.95 * smooth_psnr + 0.05 * score
