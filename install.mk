@@ -4,13 +4,15 @@ INSTALL ?= install
 BINDIR  := $(DESTDIR)$(PREFIX)/bin
 DATADIR := $(DESTDIR)$(PREFIX)/share/visavis
 UNITDIR := $(DESTDIR)$(if $(filter /usr /usr/local,$(PREFIX)),/etc/systemd/system,$(PREFIX)/lib/systemd/system)
+weights_files := $(wildcard weights/*.safetensors)
 web_files := $(filter-out %.md,$(wildcard web-demo/*))
 
-## make install    installs the program, the page and a systemd unit under PREFIX (/usr/local); DESTDIR for packaging
+## make install    installs the program, the page, the weights and a systemd unit under PREFIX (/usr/local); DESTDIR for packaging
 install: build
-	$(INSTALL) -d $(BINDIR) $(DATADIR)/web-demo $(UNITDIR) $(DESTDIR)/etc/visavis
+	$(INSTALL) -d $(BINDIR) $(DATADIR)/web-demo $(DATADIR)/weights $(UNITDIR) $(DESTDIR)/etc/visavis
 	$(INSTALL) -m 755 $(PROGRAM) $(BINDIR)/visavis
 	$(INSTALL) -m 644 $(web_files) $(DATADIR)/web-demo
+	$(if $(weights_files),$(INSTALL) -m 644 $(weights_files) $(DATADIR)/weights)
 	sed 's|@PREFIX@|$(PREFIX)|g' scripts/visavis.service.in > $(UNITDIR)/visavis.service
 	chmod 644 $(UNITDIR)/visavis.service
 	test -e $(DESTDIR)/etc/visavis/visavis.conf || \
