@@ -110,7 +110,7 @@ static void bench_conv(Bench *bench, int times, int n, int size, int in, int out
     const size_t mark = bench->arena.used;
     const VvDataType type = bench->kernels->compute;
     const VvTensor src = some(bench, type, n, size, size, in), dst = some(bench, type, n, size, size, out);
-    float *weights = weights_of((size_t)(9 * in * out));
+    float *weights = weights_of((size_t)9 * (size_t)in * (size_t)out);
     const VvConvSpec spec = {.in = in,
                              .out = out,
                              .kernel = 3,

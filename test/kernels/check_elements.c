@@ -18,9 +18,9 @@ static VvTensor source(Check *check, VvDataType type, const int s[4]) {
     return tensor;
 }
 
-/* Some numbers that are special: NaN, infinities, zeros, the least and the largest. */
+/* Some numbers that are special: NaN without and with all its bits, infinities, zeros, the least and the largest. */
 static void put_specials(Check *check, VvTensor tensor) {
-    static const double special[] = {NAN, INFINITY, -INFINITY, 0.0, -0.0, 1e-38, -1e-40, 3.3e38};
+    const double special[] = {NAN, nan("0x7ffffffffffff"), INFINITY, -INFINITY, 0.0, -0.0, 1e-38, -1e-40, 3.3e38};
     for (size_t i = 0; i < sizeof special / sizeof *special; i++)
         check_put(tensor, (size_t)check_below(check, (int)vv_tensor_rows(tensor)),
                   check_below(check, tensor.shape[tensor.rank - 1]), special[i]);

@@ -127,8 +127,8 @@ static void warp_exact(Check *check) {
                 for (int k = 0; k < c.c; k++) {
                     const int sx = x + shift < 0 ? 0 : x + shift >= c.w ? c.w - 1 : x + shift;
                     const int sy = y - shift < 0 ? 0 : y - shift >= c.h ? c.h - 1 : y - shift;
-                    const double got = check_get(dst, (size_t)(y * c.w + x), k);
-                    if (!(got == check_get(src, (size_t)(sy * c.w + sx), k)))
+                    const double got = check_get(dst, (size_t)y * (size_t)c.w + (size_t)x, k);
+                    if (!(got == check_get(src, (size_t)sy * (size_t)c.w + (size_t)sx, k)))
                         check_fail(check, "pixel %d %d, channel %d: got %g", y, x, k, got);
                 }
         check_free_all(check);

@@ -177,7 +177,7 @@ static void linear_case(Check *check, const VvLinearSpec *spec, VvLinear *linear
 static void linear(Check *check) {
     for (int i = 0; i < LINEAR_CASES * TYPES * 2 && !check->failed; i++) {
         const LinearCase *c = &linear_cases[i / (TYPES * 2)];
-        float *weights = random_numbers(check, (size_t)(c->in * c->out), 1 / sqrt(c->in));
+        float *weights = random_numbers(check, (size_t)c->in * (size_t)c->out, 1 / sqrt(c->in));
         float *bias = check_below(check, 4) ? random_numbers(check, (size_t)c->out, 1) : NULL;
         const VvLinearSpec spec = {.in = c->in,
                                    .out = c->out,
