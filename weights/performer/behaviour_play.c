@@ -4,6 +4,7 @@
 #include "weights/performer/articulation.h"
 #include "weights/performer/behaviour.h"
 #include "weights/performer/emotion.h"
+#include "weights/performer/skinning.h"
 
 #include <math.h>
 #include <string.h>
@@ -139,13 +140,13 @@ static void fixate(Player *player, double time, const Levels *levels) {
 /* ---- the face
  * ---------------------------------------------------------------------------------------------------------- */
 
-static void add(float *weight, float more) {
+static void raise_by(float *weight, float more) {
     *weight = fmaxf(0, fminf(1, *weight + more));
 }
 
 static void add_both(float expression[VV_EXPRESSIONS], VvExpression left, float more) {
-    add(&expression[left], more);
-    add(&expression[left + 1], more); /* _R follows _L in expressions.def */
+    raise_by(&expression[left], more);
+    raise_by(&expression[left + 1], more); /* _R follows _L in expressions.def */
 }
 
 /* Emotions: what has accumulated, and more strongly that of what one is saying. */
@@ -187,23 +188,18 @@ static void add_acts(const Player *player, const Levels *levels, float expressio
     add_both(expression, VV_EYE_SQUINT_L, .35f * laugh);
     add_both(expression, VV_MOUTH_UPPER_UP_L, .2f * laugh);
     add_both(expression, VV_MOUTH_LOWER_DOWN_L, .15f * laugh);
-    add(&expression[VV_JAW_OPEN], laugh * (.10f + .08f * beat));
-    add(&expression[VV_JAW_OPEN], .09f * of[VV_ACT_BREATH]);
+    raise_by(&expression[VV_JAW_OPEN], laugh * (.10f + .08f * beat));
+    raise_by(&expression[VV_JAW_OPEN], .09f * of[VV_ACT_BREATH]);
     add_both(expression, VV_MOUTH_LOWER_DOWN_L, .06f * of[VV_ACT_BREATH]);
     /* At rest the face is awake and kind, not blank. */
     add_both(expression, VV_MOUTH_SMILE_L, .05f + .03f * drift(player, 6, 0));
 }
 
 /* Lids follow the eyes, and close in a blink. */
-static void add_eyes(const VvPose *pose, const Levels *levels, float expression[VV_EXPRESSIONS]) {
-    const float yaw = pose->gaze[0], pitch = pose->gaze[1];
-    add_both(expression, VV_EYE_LOOK_DOWN_L, fmaxf(0, -pitch) / .55f);
-    add_both(expression, VV_EYE_LOOK_UP_L, fmaxf(0, pitch) / .55f);
-    add(&expression[VV_EYE_LOOK_OUT_L], fmaxf(0, yaw) / .6f);
-    add(&expression[VV_EYE_LOOK_IN_R], fmaxf(0, yaw) / .6f);
-    add(&expression[VV_EYE_LOOK_IN_L], fmaxf(0, -yaw) / .6f);
-    add(&expression[VV_EYE_LOOK_OUT_R], fmaxf(0, -yaw) / .6f);
+static void add_eyes(VvPose *pose, const Levels *levels) {
+    float *expression = pose->expression;
     add_both(expression, VV_EYE_BLINK_L, levels->of[VV_ACT_BLINK]);
+    vv_pose_lids(pose);
     /* Closing lids leave no room for wide eyes. */
     for (int i = 0; i < 2; i++)
         expression[VV_EYE_WIDE_L + i] *= 1 - levels->of[VV_ACT_BLINK];
@@ -212,7 +208,7 @@ static void add_eyes(const VvPose *pose, const Levels *levels, float expression[
 /* ---- the whole
  * --------------------------------------------------------------------------------------------------------- */
 
-static float clamp(float x, float limit) {
+static float within(float x, float limit) {
     return fmaxf(-limit, fminf(limit, x));
 }
 
@@ -230,12 +226,12 @@ static void set_head(const Player *player, double time, const Levels *levels, Vv
     pose->shift[1] += .18f * laugh * sinf(2 * PI * 4.6f * levels->laughing);
     pose->shift[2] += .5f * levels->of[VV_ACT_CONCERN] - .4f * levels->of[VV_ACT_SURPRISE];
     for (int i = 0; i < 3; i++)
-        pose->head[i] = clamp(pose->head[i], .6f);
+        pose->head[i] = within(pose->head[i], .6f);
 }
 
 static void set_gaze(const Player *player, VvPose *pose) {
-    pose->gaze[0] = clamp(player->look[0] - pose->head[0], .6f);
-    pose->gaze[1] = clamp(player->look[1] - pose->head[1], .5f);
+    pose->gaze[0] = within(player->look[0] - pose->head[0], .6f);
+    pose->gaze[1] = within(player->look[1] - pose->head[1], .5f);
     pose->vergence = .03f;
 }
 
@@ -257,7 +253,7 @@ static void play_frame(Player *player, int frame, VvPose *pose) {
     breathe(player, &levels, pose);
     add_emotion(player, time, frame, &levels, pose->expression);
     add_acts(player, &levels, pose->expression);
-    add_eyes(pose, &levels, pose->expression);
+    add_eyes(pose, &levels);
     const VvMouth mouth =
         vv_articulate(player->side->segment, player->side->segments, time, player->loudness, &player->from);
     vv_mouth_apply(&mouth, pose);

@@ -4,7 +4,10 @@
 #define VV_PERFORMER_COMMANDS_H
 
 int vv_performer_sheet(int argc, char **argv);
+int vv_performer_clip(int argc, char **argv);
 int vv_performer_bench(int argc, char **argv);
 int vv_performer_convert(int argc, char **argv);
+int vv_performer_exam(int argc, char **argv);
+int vv_voices_command(int argc, char **argv);
 
 #endif

@@ -24,8 +24,12 @@ VvSplit vv_dataset_split(uint64_t seed, int index) {
 
 VvConversationPlan vv_dataset_plan(const VvDatasetOptions *options, int index) {
     const VvSplit split = vv_dataset_split(options->seed, index);
+    const VvCharacter *character = options->video ? vv_cast_turn(&options->video->cast, index) : NULL;
     VvChance chance = vv_chance_of(options->seed, "conversation", (uint64_t)index);
-    return (VvConversationPlan){.seed = vv_chance_bits(&chance),
+    return (VvConversationPlan){.sex = {!character                     ? 0
+                                        : character->identity.feminine ? 'f'
+                                                                       : 'm'},
+                                .seed = vv_chance_bits(&chance),
                                 .seconds = options->seconds,
                                 .language = options->language,
                                 .held_out_voice = split == VV_SPLIT_TEST,
@@ -51,26 +55,37 @@ static const char *emotion_name(int index) {
     return vv_emotion_name((VvEmotion)index);
 }
 
+static json_t *pictures_json(const VvDatasetVideo *video) {
+    if (!video)
+        return json_null();
+    json_t *cast = json_array();
+    for (int i = 0; i < video->cast.count; i++)
+        json_array_append_new(cast, json_string(video->cast.character[i].name));
+    return json_pack("{s:s, s:i, s:i, s:b, s:o}", "kind", video->kind, "size", video->size, "every", video->every,
+                     "webcam", video->webcam, "characters", cast);
+}
+
 static json_t *manifest_json(const VvDatasetOptions *options) {
     json_t *divided = json_object();
     for (int s = 0; s < VV_SPLITS; s++)
         json_object_set_new(divided, splits[s], json_array());
     for (int i = 0; i < options->conversations; i++)
         json_array_append_new(json_object_get(divided, splits[vv_dataset_split(options->seed, i)]), json_integer(i));
-    return json_pack("{s:i, s:I, s:f, s:s, s:b, s:b, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o}", "version",
+    return json_pack("{s:i, s:I, s:f, s:s, s:o, s:b, s:b, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
                      VV_DATASET_VERSION, "seed", (json_int_t)options->seed, "seconds", options->seconds, "language",
-                     options->language ? options->language : "all", "video", options->video != NULL, "recordings",
-                     options->alignment != NULL, "conversations", options->conversations, "fps", VV_POSE_FPS, "rate",
-                     VV_VOICE_RATE, "splits", divided, "pose", names(vv_pose_column, VV_POSE_COLUMNS), "state",
-                     names(vv_state_column, VV_STATE_COLUMNS), "phones", names(phone_name, VV_PHONES), "emotions",
+                     options->language ? options->language : "all", "pictures", pictures_json(options->video),
+                     "recordings", options->alignment != NULL, "festival", options->festival, "conversations",
+                     options->conversations, "fps", VV_POSE_FPS, "rate", VV_VOICE_RATE, "splits", divided, "pose",
+                     names(vv_pose_column, VV_POSE_COLUMNS), "state", names(vv_state_column, VV_STATE_COLUMNS), "truth",
+                     names(vv_truth_column, VV_TRUTH_COLUMNS), "phones", names(phone_name, VV_PHONES), "emotions",
                      names(emotion_name, VV_Emotion_COUNT));
 }
 
 /* An existing manifest must be of the same dataset; it may be of a smaller one. */
 static int check_manifest(const VvDatasetOptions *options, json_t *ours, char *error) {
     char path[VV_PATH_MAX];
-    static const char *const same[] = {"version",    "seed", "seconds", "language", "video",
-                                       "recordings", "pose", "state",   "phones"};
+    static const char *const same[] = {"version",  "seed", "seconds", "language", "pictures", "recordings",
+                                       "festival", "pose", "state",   "truth",    "phones"};
     snprintf(path, sizeof path, "%s/manifest.json", options->folder);
     if (access(path, F_OK))
         return 0;
@@ -169,10 +184,12 @@ static int show_frames(const VvDatasetVideo *video, const char *folder, const Vv
     int result = video->begin(video->user, folder, c, &ctx, error);
     if (result)
         return result;
-    for (int s = 0; s < VV_SIDES; s++)
-        for (int f = 0; f < c->frames; f++)
-            video->show(ctx, s, f, &c->side[s].pose[f]);
-    return video->end(ctx, error);
+    for (int s = 0; s < VV_SIDES && !result; s++)
+        for (int f = 0; f < c->frames && !result; f++)
+            result = video->show(ctx, s, f, &c->side[s].pose[f], error);
+    char unsaid[VV_ERROR_MAX]; /* what comes after a failure is its consequence */
+    const int ended = video->end(ctx, result ? unsaid : error);
+    return result ? result : ended;
 }
 
 static int make_one(const Work *work, int index, char *error) {
@@ -191,6 +208,7 @@ static int make_one(const Work *work, int index, char *error) {
     }
     sweep(folder);
     VvConversationPlan plan = vv_dataset_plan(options, index);
+    plan.festival = options->festival;
     if (options->alignment)
         plan.recordings = &work->recordings;
     VvConversation *c = NULL;
@@ -198,6 +216,9 @@ static int make_one(const Work *work, int index, char *error) {
     if (result)
         snprintf(error, VV_ERROR_MAX, "conversation %d cannot be made: %s", index,
                  result == -EPIPE ? "the synthesis process has ended" : strerror(-result));
+    const VvCharacter *character = options->video ? vv_cast_turn(&options->video->cast, index) : NULL;
+    if (!result && character)
+        c->side[0].character = character->name;
     if (!result)
         result = vv_dataset_write(c, vv_dataset_split(options->seed, index), folder, error);
     if (!result && options->video)

@@ -1,6 +1,7 @@
-/* The subcommands that make a dataset and print the table of voices. */
-#include "weights/performer/dataset.h"
-#include "weights/performer/voice_recorded.h"
+/* The subcommand that makes a dataset. */
+#include "weights/performer/dataset_video.h"
+#include "weights/performer/faces.h"
+#include "weights/performer/voice.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -11,18 +12,32 @@
 /* ---- dataset
  * ----------------------------------------------------------------------------------------------------------- */
 
-static void dataset_help(FILE *out) {
+static int dataset_help(FILE *out, int status) {
     fprintf(out, "usage: visavis-performer dataset FOLDER [OPTION]...\n"
                  "Makes conversations of two performers, with everything that is known of them, for training.\n"
                  "Run again to go on after an interruption.\n\n"
-                 "  --size N         conversations (100)\n"
-                 "  --seconds N      length of each (60)\n"
-                 "  --seed N         the same seed makes the same dataset (1)\n"
-                 "  --threads N      (one for each core)\n"
-                 "  --language CODE  one language only, such as en\n"
-                 "  --alignment FILE phoneme times of recordings, which then speak too\n"
-                 "  --no-video       sound, poses and labels only\n");
+                 "  --size N            conversations (100)\n"
+                 "  --seconds N         length of each (60)\n"
+                 "  --seed N            the same seed makes the same dataset (1)\n"
+                 "  --threads N         (one for each core)\n"
+                 "  --language CODE     one language only, such as en\n"
+                 "  --alignment FILE    phoneme times of recordings, which then speak too\n"
+                 "  --festival          festival's voices speak too, those that are installed\n"
+                 "  --pictures KIND     vp8, raw (10 MB a second), or none: sound, poses and labels only (vp8)\n"
+                 "  --user KIND         how the user is seen: webcam, a bad one, or studio (webcam; with raw, studio)\n"
+                 "  --characters FOLDER half of the avatar's parts are played by these, such as " VV_CHARACTERS "\n"
+                 "  --every N           pictures of every Nth frame only (1)\n"
+                 "  --picture-size N    256 or 512 pixels a side (256)\n"
+                 "  --asset FILE        the head asset (" VV_HEAD_ASSET ")\n");
+    return status;
 }
+
+/* What the command line says. */
+typedef struct Wish {
+    VvDatasetOptions options;
+    VvVideoOptions video;
+    int webcam; /* 1, 0, or -1: as the kind of pictures has it */
+} Wish;
 
 /* A number that is all of the word, within bounds. */
 static bool number(const char *word, double low, double high, double *out) {
@@ -31,176 +46,115 @@ static bool number(const char *word, double low, double high, double *out) {
     return end != word && !*end && *out >= low && *out <= high;
 }
 
-int vv_dataset_command(int argc, char **argv, const VvDatasetVideo *video) {
-    enum { SIZE = 1000, SECONDS, SEED, THREADS, LANGUAGE, ALIGNMENT, NO_VIDEO, HELP };
-    static const struct option known[] = {
-        {"size", 1, NULL, SIZE},       {"seconds", 1, NULL, SECONDS},     {"seed", 1, NULL, SEED},
-        {"threads", 1, NULL, THREADS}, {"language", 1, NULL, LANGUAGE},   {"no-video", 0, NULL, NO_VIDEO},
-        {"help", 0, NULL, HELP},       {"alignment", 1, NULL, ALIGNMENT}, {NULL, 0, NULL, 0}};
-    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    VvDatasetOptions options = {.seed = 1,
-                                .conversations = 100,
-                                .seconds = 60,
-                                .threads = cores < 1    ? 1
-                                           : cores > 64 ? 64
-                                                        : (int)cores,
-                                .video = video,
-                                .progress = stderr};
-    optind = 1;
-    for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
-        double value = 0;
-        bool good = true;
-        if (option == SIZE && (good = number(optarg, 1, 999999, &value)))
-            options.conversations = (int)value;
-        else if (option == SECONDS && (good = number(optarg, 5, 1800, &value)))
-            options.seconds = value;
-        else if (option == SEED && (good = number(optarg, 0, 9007199254740991.0, &value)))
-            options.seed = (uint64_t)value;
-        else if (option == THREADS && (good = number(optarg, 1, 64, &value)))
-            options.threads = (int)value;
-        else if (option == LANGUAGE)
-            options.language = optarg;
-        else if (option == ALIGNMENT)
-            options.alignment = optarg;
-        else if (option == NO_VIDEO)
-            options.video = NULL;
-        else if (option == HELP) {
-            dataset_help(stdout);
-            return 0;
-        } else
-            good = false;
-        if (!good) {
-            dataset_help(stderr);
-            return 2;
-        }
-    }
-    if (optind + 1 != argc) {
-        dataset_help(stderr);
-        return 2;
-    }
-    options.folder = argv[optind];
-    char error[VV_ERROR_MAX];
-    if (vv_dataset_make(&options, error)) {
-        fprintf(stderr, "visavis-performer dataset: %s\n", error);
-        return 1;
-    }
-    return 0;
+/* A whole number, within bounds. */
+static bool whole(const char *word, int low, int high, int *out) {
+    double value = 0;
+    const bool good = number(word, low, high, &value) && value == (int)value;
+    *out = good ? (int)value : *out;
+    return good;
 }
 
-/* ---- voices
- * ------------------------------------------------------------------------------------------------------------ */
-
-/* One line of the table: all of a source and language. */
-typedef struct Group {
-    const char *language, *source, *licence;
-    bool real;
-    int speakers, held_out, clips, with_text;
-    double hours;
-} Group;
-
-enum { GROUPS = 200 };
-
-static Group *group_of(Group *groups, int *count, const char *language, const char *source, const char *licence) {
-    for (int i = 0; i < *count; i++)
-        if (!strcmp(groups[i].language, language) && !strcmp(groups[i].source, source))
-            return &groups[i];
-    if (*count == GROUPS)
-        return &groups[GROUPS - 1];
-    groups[*count] = (Group){.language = language, .source = source, .licence = licence};
-    return &groups[(*count)++];
-}
-
-static void add_synthetic(Group *groups, int *count) {
-    for (int v = 0; v < vv_voice_count(); v++) {
-        const VvVoice *voice = vv_voice_at(v);
-        const char *source = voice->engine == VV_VOICE_FLITE ? "flite" : "espeak-ng";
-        Group *group = group_of(groups, count, voice->language, source, voice->licence);
-        group->speakers++;
-        group->held_out += voice->held_out;
-    }
-}
-
-/* Whether an earlier clip of the list is by the same speaker; lists are short of speakers, so looking is cheap enough.
- */
-static bool seen(const char *speakers[], int count, const char *speaker) {
+/* The one of a list of names that it is. */
+static bool one_of(const char *word, const char *const names[], int count, int *out) {
     for (int i = 0; i < count; i++)
-        if (!strcmp(speakers[i], speaker))
+        if (strcmp(word, names[i]) == 0) {
+            *out = i;
             return true;
+        }
     return false;
 }
 
-static void add_recorded(const VvRecordings *recordings, Group *groups, int *count) {
-    const char *speakers[512];
-    int known = 0;
-    for (int i = 0; i < recordings->count; i++) {
-        const VvRecording *clip = &recordings->item[i];
-        Group *group = group_of(groups, count, clip->language, clip->package, clip->licence);
-        group->real = true;
-        group->hours += vv_recording_seconds(clip) / 3600;
-        group->clips++;
-        group->with_text += clip->text != NULL;
-        if (known < 512 && !seen(speakers, known, clip->speaker)) {
-            speakers[known++] = clip->speaker;
-            group->speakers++;
-            group->held_out += clip->held_out;
-        }
+static bool read_option(Wish *wish, int option, const char *word) {
+    static const char *const kinds[] = {"none", "raw", "vp8"}, *const views[] = {"studio", "webcam"};
+    VvDatasetOptions *options = &wish->options;
+    VvVideoOptions *video = &wish->video;
+    double value = 0;
+    int kind = 0;
+    bool good = true;
+    switch (option) {
+    case 'n':
+        return whole(word, 1, 999999, &options->conversations);
+    case 's':
+        return number(word, 5, 1800, &options->seconds);
+    case 'r':
+        good = number(word, 0, 9007199254740991.0, &value);
+        options->seed = (uint64_t)value;
+        return good;
+    case 't':
+        return whole(word, 1, 64, &options->threads);
+    case 'l':
+        options->language = word;
+        return true;
+    case 'a':
+        options->alignment = word;
+        return true;
+    case 'f':
+        options->festival = true;
+        return true;
+    case 'p':
+        good = one_of(word, kinds, 3, &kind);
+        video->kind = (VvPictures)kind;
+        return good;
+    case 'u':
+        return one_of(word, views, 2, &wish->webcam);
+    case 'e':
+        return whole(word, 1, 100000, &video->every);
+    case 'c':
+        video->characters = word;
+        return true;
+    case 'z':
+        return whole(word, 256, 512, &video->size) && (video->size == 256 || video->size == 512);
+    case 'h':
+        video->asset = word;
+        return true;
+    default:
+        return false;
     }
 }
 
-static int by_group(const void *a, const void *b) {
-    const Group *x = a, *y = b;
-    const int order = (int)x->real - (int)y->real;
-    return order                          ? order
-           : strcmp(x->source, y->source) ? strcmp(x->source, y->source)
-                                          : strcmp(x->language, y->language);
+/* Festival's voices are asked for; none may be there. */
+static bool find_festival(void) {
+    for (int v = vv_voice_count(); v < vv_voice_count_all(); v++)
+        if (vv_voice_installed(v))
+            return true;
+    fprintf(stderr,
+            "visavis-performer dataset: none of festival's voices is installed (make voices); going on without\n");
+    return false;
 }
 
-static void print_group(FILE *out, const Group *group) {
-    char hours[24] = "unlimited", text[24] = "exact times";
-    if (group->real) {
-        snprintf(hours, sizeof hours, "%.2f", group->hours);
-        snprintf(text, sizeof text, "%d of %d", group->with_text, group->clips);
+int vv_dataset_command(int argc, char **argv) {
+    static const struct option known[] = {
+        {"size", 1, NULL, 'n'},     {"seconds", 1, NULL, 's'},  {"seed", 1, NULL, 'r'},
+        {"threads", 1, NULL, 't'},  {"language", 1, NULL, 'l'}, {"alignment", 1, NULL, 'a'},
+        {"pictures", 1, NULL, 'p'}, {"every", 1, NULL, 'e'},    {"picture-size", 1, NULL, 'z'},
+        {"asset", 1, NULL, 'h'},    {"user", 1, NULL, 'u'},     {"characters", 1, NULL, 'c'},
+        {"festival", 0, NULL, 'f'}, {NULL, 0, NULL, 0}};
+    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    const int threads = cores < 1 ? 1 : cores > 64 ? 64 : (int)cores;
+    Wish wish = {.options = {.seed = 1, .conversations = 100, .seconds = 60, .threads = threads, .progress = stderr},
+                 .video = {.asset = VV_HEAD_ASSET, .kind = VV_PICTURES_VP8, .every = 1, .size = 256},
+                 .webcam = -1};
+    if (argc == 2 && strcmp(argv[1], "--help") == 0)
+        return dataset_help(stdout, 0);
+    optind = 1;
+    for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;)
+        if (!read_option(&wish, option, optarg))
+            return dataset_help(stderr, 2);
+    if (optind + 1 != argc)
+        return dataset_help(stderr, 2);
+    wish.options.folder = argv[optind];
+    wish.options.festival = wish.options.festival && find_festival();
+    char error[VV_ERROR_MAX];
+    VvDatasetVideo video = {0};
+    const bool pictures = wish.video.kind != VV_PICTURES_NONE;
+    wish.video.webcam = wish.webcam < 0 ? wish.video.kind == VV_PICTURES_VP8 : wish.webcam;
+    int result = pictures ? vv_dataset_video_open(&video, &wish.video, error) : 0;
+    if (!result) {
+        wish.options.video = pictures ? &video : NULL;
+        result = vv_dataset_make(&wish.options, error);
     }
-    fprintf(out, "%-18s %-31s %-9s %8d %8d %10s %12s  %s\n", group->language, group->source,
-            group->real ? "real" : "synthetic", group->speakers, group->held_out, hours, text, group->licence);
-}
-
-int vv_voices_print(FILE *out) {
-    VvRecordings recordings;
-    Group groups[GROUPS];
-    int count = 0;
-    const int result = vv_recordings_open(&recordings, "");
+    vv_dataset_video_close(&video);
     if (result)
-        return result;
-    add_synthetic(groups, &count);
-    add_recorded(&recordings, groups, &count);
-    qsort(groups, (size_t)count, sizeof *groups, by_group);
-    fprintf(out, "%-18s %-31s %-9s %8s %8s %10s %12s  %s\n", "language", "source", "kind", "speakers", "held out",
-            "hours", "texts", "licence");
-    double hours = 0, without = 0;
-    for (int i = 0; i < count; i++) {
-        print_group(out, &groups[i]);
-        hours += groups[i].hours;
-        without += groups[i].with_text ? 0 : groups[i].hours;
-    }
-    fprintf(out, "\n%d synthetic voices; %d recordings, %.2f hours, of which %.2f without texts\n", vv_voice_count(),
-            recordings.count, hours, without);
-    if (!recordings.count)
-        fprintf(out, "No recordings are installed: make voices\n");
-    vv_recordings_close(&recordings);
-    return 0;
-}
-
-int vv_voices_command(int argc, char **argv) {
-    if (argc > 1) {
-        const bool help = !strcmp(argv[1], "--help");
-        fprintf(help ? stdout : stderr,
-                "usage: visavis-performer voices\nPrints who can speak: languages, speakers, hours, "
-                "licences, and which are held out of training.\n");
-        return help ? 0 : 2;
-    }
-    const int result = vv_voices_print(stdout);
-    if (result)
-        fprintf(stderr, "visavis-performer voices: %s\n", strerror(-result));
+        fprintf(stderr, "visavis-performer dataset: %s\n", error);
     return result ? 1 : 0;
 }

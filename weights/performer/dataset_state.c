@@ -21,6 +21,13 @@ const char *vv_pose_column(int column) {
     return column < VV_EXPRESSIONS ? vv_expression_name(column) : names[column - VV_EXPRESSIONS];
 }
 
+const char *vv_truth_column(int column) {
+#define VV_TRUTH(name, meaning) #name,
+    static const char *const names[] = {VV_TRUTHS(VV_TRUTH)};
+#undef VV_TRUTH
+    return names[column];
+}
+
 /* The column that an act is shown in, or -1. */
 static int column_of(VvActKind kind) {
     switch (kind) {

@@ -27,12 +27,12 @@ static double milliseconds(double seconds) {
 
 static json_t *side_json(const VvSide *side) {
     const VvVoice *voice = side->voice < 0 ? NULL : vv_voice_at(side->voice);
-    return json_pack("{s:s, s:b, s:s?, s:b, s:{s:f, s:f, s:f, s:f, s:f}, s:I, s:b}", "voice", side->speaker, "recorded",
-                     !voice, "licence", voice ? voice->licence : NULL, "voice_held_out", voice && voice->held_out,
-                     "manner", "rate", (double)side->manner.rate, "pitch", (double)side->manner.pitch, "range",
-                     (double)side->manner.range, "tract", (double)side->manner.tract, "loudness",
-                     (double)side->manner.loudness, "identity", (json_int_t)side->identity, "identity_held_out",
-                     vv_identity_held_out(side->identity));
+    return json_pack(
+        "{s:s, s:b, s:s?, s:b, s:{s:f, s:f, s:f, s:f, s:f}, s:I, s:b, s:s*}", "voice", side->speaker, "recorded",
+        !voice, "licence", voice ? voice->licence : NULL, "voice_held_out", voice && voice->held_out, "manner", "rate",
+        (double)side->manner.rate, "pitch", (double)side->manner.pitch, "range", (double)side->manner.range, "tract",
+        (double)side->manner.tract, "loudness", (double)side->manner.loudness, "identity", (json_int_t)side->identity,
+        "identity_held_out", vv_identity_held_out(side->identity), "character", side->character);
 }
 
 static json_t *utterance_json(const VvUtterance *said) {

@@ -3,6 +3,7 @@
 
 #include "weights/performer/behaviour.h"
 #include "weights/performer/dialogue_script.h"
+#include "weights/performer/identity.h"
 
 #include <errno.h>
 #include <math.h>
@@ -71,17 +72,20 @@ static void draw_language(const VvConversationPlan *plan, VvChance *chance, char
     snprintf(language, 12, "%s", drawn);
 }
 
-/* A voice of the language, not `other`; -1 if there is none. */
-static int draw_voice(const VvConversationPlan *plan, VvChance *chance, const char *language, int other) {
+/* A voice of the language for a side, not `other`; -1 if there is none. */
+static int draw_voice(const VvConversationPlan *plan, VvChance *chance, const char *language, int side, int other) {
+    const int count = plan->festival ? vv_voice_count_all() : vv_voice_count();
     int fitting = 0, chosen = -1;
     for (int pass = 0; pass < 2 && (pass == 0 || fitting); pass++) {
         int left = pass ? vv_chance_pick(chance, fitting) : 0;
-        for (int v = 0; v < vv_voice_count() && chosen < 0; v++) {
+        for (int v = 0; v < count && chosen < 0; v++) {
             const VvVoice *voice = vv_voice_at(v);
-            if (v == other || voice->held_out != plan->held_out_voice || strcmp(voice->language, language))
+            if (v == other || voice->held_out != plan->held_out_voice || strcmp(voice->language, language) ||
+                (plan->sex[side] && voice->feminine != (plan->sex[side] == 'f')) || !vv_voice_installed(v))
                 continue;
-            /* flite's few stand for many in English. */
-            const int weight = voice->engine == VV_VOICE_FLITE ? 60 : 1;
+            /* flite's few stand for many in English, and festival's where they are. */
+            static const int weights[] = {[VV_VOICE_FLITE] = 60, [VV_VOICE_ESPEAK] = 1, [VV_VOICE_FESTIVAL] = 30};
+            const int weight = weights[voice->engine];
             if (!pass)
                 fitting += weight;
             else if ((left -= weight) < 0)
@@ -115,17 +119,28 @@ static const char *draw_recorded(const VvConversationPlan *plan, VvChance *chanc
     return clips >= VV_CLIPS_MIN && (!other || strcmp(speaker, other)) ? speaker : NULL;
 }
 
+/* Looks that go with the voice; whose a recorded one is, is not known. */
+static uint64_t draw_looks(const VvConversationPlan *plan, int side, int voice) {
+    VvChance chance = vv_chance_of(plan->seed, "looks", (uint64_t)side);
+    while (true) {
+        const uint64_t seed = vv_chance_bits(&chance) >> 16;
+        if (vv_identity_held_out(seed) == plan->held_out_identity &&
+            (voice < 0 || vv_identity_feminine(seed) == vv_voice_at(voice)->feminine))
+            return seed;
+    }
+}
+
 static int cast(VvConversation *c, const VvConversationPlan *plan) {
     VvChance chance = vv_chance_of(plan->seed, "cast", 0);
     draw_language(plan, &chance, c->language);
     for (int s = 0; s < VV_SIDES; s++) {
         VvSide *side = &c->side[s];
-        side->voice = draw_voice(plan, &chance, c->language, s ? c->side[0].voice : -1);
+        side->voice = draw_voice(plan, &chance, c->language, s, s ? c->side[0].voice : -1);
         if (side->voice < 0)
             return -EINVAL;
         side->speaker = vv_voice_at(side->voice)->name;
         /* Where there are real voices, most of the time it is one of theirs. */
-        const bool real = plan->recordings && vv_chance_happens(&chance, .6f);
+        const bool real = plan->recordings && !plan->sex[s] && vv_chance_happens(&chance, .6f);
         const char *recorded = real ? draw_recorded(plan, &chance, c->language, s ? c->side[0].speaker : NULL) : NULL;
         if (recorded) {
             side->voice = -1;
@@ -133,9 +148,7 @@ static int cast(VvConversation *c, const VvConversationPlan *plan) {
         }
         side->temper = draw_temper(&chance);
         side->manner = draw_manner(&chance);
-        do
-            side->identity = vv_chance_bits(&chance) >> 16;
-        while (vv_identity_held_out(side->identity) != plan->held_out_identity);
+        side->identity = draw_looks(plan, s, side->voice);
         side->pcm = calloc((size_t)c->samples, sizeof *side->pcm);
         side->tone = calloc((size_t)c->frames, sizeof *side->tone);
         side->speaking = calloc((size_t)c->frames, sizeof *side->speaking);

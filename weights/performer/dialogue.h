@@ -75,9 +75,10 @@ typedef struct VvSide {
     const char *speaker; /* the voice's or the recorded speaker's name; lives as long as the voices or recordings */
     VvManner manner;
     VvTemper temper;
-    uint64_t identity;  /* seed of the looks */
-    int16_t *pcm;       /* the side's microphone, `samples` of the conversation */
-    VvSegment *segment; /* phones in order, with gaps where nothing is said */
+    uint64_t identity;     /* seed of the looks */
+    const char *character; /* whose looks it has instead, or NULL; borrowed, and left alone by vv_conversation_make */
+    int16_t *pcm;          /* the side's microphone, `samples` of the conversation */
+    VvSegment *segment;    /* phones in order, with gaps where nothing is said */
     int segments;
     VvWord *word;
     int words;
@@ -105,7 +106,9 @@ typedef struct VvConversationPlan {
     double seconds;                 /* 5 .. 1800 */
     const char *language;           /* NULL: any */
     const VvRecordings *recordings; /* aligned ones may speak too; NULL: synthetic voices only; outlives the result */
+    bool festival;                  /* installed voices of festival may speak too */
     bool held_out_voice, held_out_text, held_out_identity;
+    char sex[VV_SIDES]; /* of the (synthetic) voice: 'f', 'm', or 0 for any */
 } VvConversationPlan;
 
 /* Makes a conversation; the same plan always gives the same bytes. Takes about a second per minute of conversation,

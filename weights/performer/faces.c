@@ -1,5 +1,6 @@
-/* Named faces, as a table. */
+/* Named faces, as a table; those of emotions are emotion.c's. */
 #include "weights/performer/faces.h"
+#include "weights/performer/emotion.h"
 #include "weights/performer/expression.h"
 
 enum { SHAPES_MAX = 10 };
@@ -18,6 +19,7 @@ typedef struct Part {
 
 typedef struct Face {
     Part part[SHAPES_MAX];
+    VvEmotion emotion; /* at full strength */
     float head[3], gaze[2], tongue;
 } Face;
 
@@ -32,20 +34,12 @@ static const Face table[VV_FACES] = {
     [VV_FACE_MBP] = {.part = {ONE(MOUTH_ROLL_LOWER, 0.25f), ONE(MOUTH_ROLL_UPPER, 0.2f), BOTH(MOUTH_PRESS, 0.45f)}},
     [VV_FACE_TH] = {.part = {ONE(JAW_OPEN, 0.20f), BOTH(MOUTH_LOWER_DOWN, 0.3f), BOTH(MOUTH_UPPER_UP, 0.2f)},
                     .tongue = 1},
-    [VV_FACE_SMILE] = {.part = {BOTH(MOUTH_SMILE, 0.65f), BOTH(CHEEK_SQUINT, 0.45f), BOTH(MOUTH_UPPER_UP, 0.3f),
-                                ONE(JAW_OPEN, 0.07f), BOTH(MOUTH_LOWER_DOWN, 0.2f), BOTH(EYE_SQUINT, 0.2f)}},
-    [VV_FACE_SAD] = {.part = {BOTH(MOUTH_FROWN, 0.75f), BOTH(BROW_INNER_UP, 0.75f), BOTH(BROW_DOWN, 0.25f),
-                              ONE(MOUTH_SHRUG_LOWER, 0.35f), BOTH(EYE_SQUINT, 0.25f), BOTH(MOUTH_STRETCH, 0.1f)}},
-    [VV_FACE_SURPRISE] = {.part = {ONE(JAW_OPEN, 0.42f), BOTH(BROW_INNER_UP, 0.9f), BOTH(BROW_OUTER_UP, 0.8f),
-                                   BOTH(EYE_WIDE, 0.8f)}},
-    [VV_FACE_ANGER] = {.part = {BOTH(BROW_DOWN, 0.95f), BOTH(MOUTH_PRESS, 0.5f), BOTH(EYE_SQUINT, 0.3f),
-                                BOTH(EYE_WIDE, 0.25f), BOTH(NOSE_SNEER, 0.45f), BOTH(MOUTH_FROWN, 0.4f),
-                                ONE(MOUTH_SHRUG_LOWER, 0.25f)}},
-    [VV_FACE_DISGUST] = {.part = {BOTH(NOSE_SNEER, 0.95f), BOTH(MOUTH_UPPER_UP, 0.6f), BOTH(BROW_DOWN, 0.55f),
-                                  BOTH(CHEEK_SQUINT, 0.4f), BOTH(MOUTH_FROWN, 0.45f), BOTH(EYE_SQUINT, 0.45f),
-                                  ONE(MOUTH_SHRUG_LOWER, 0.3f)}},
-    [VV_FACE_FEAR] = {.part = {BOTH(BROW_INNER_UP, 0.95f), BOTH(BROW_DOWN, 0.3f), BOTH(EYE_WIDE, 0.9f),
-                               BOTH(MOUTH_STRETCH, 0.75f), ONE(JAW_OPEN, 0.18f), BOTH(MOUTH_LOWER_DOWN, 0.3f)}},
+    [VV_FACE_SMILE] = {.emotion = VV_EMOTION_JOY},
+    [VV_FACE_SAD] = {.emotion = VV_EMOTION_SADNESS},
+    [VV_FACE_SURPRISE] = {.emotion = VV_EMOTION_SURPRISE},
+    [VV_FACE_ANGER] = {.emotion = VV_EMOTION_ANGER},
+    [VV_FACE_DISGUST] = {.emotion = VV_EMOTION_DISGUST},
+    [VV_FACE_FEAR] = {.emotion = VV_EMOTION_FEAR},
     [VV_FACE_BLINK] = {.part = {BOTH(EYE_BLINK, 1)}},
     [VV_FACE_LEFT] = {.head = {0.5f, 0, 0}, .gaze = {-0.25f, 0}},
     [VV_FACE_RIGHT] = {.head = {-0.5f, 0, 0}, .gaze = {0.25f, 0}},
@@ -61,6 +55,7 @@ static const Face table[VV_FACES] = {
 VvPose vv_face_pose(VvFace which) {
     const Face *face = &table[which];
     VvPose pose = {.vergence = 0.04f, .tongue = face->tongue};
+    vv_emotion_face(face->emotion, 1, pose.expression);
     for (int i = 0; i < SHAPES_MAX; i++)
         for (int side = 0; side <= face->part[i].both; side++)
             if (face->part[i].weight != 0)

@@ -67,7 +67,6 @@ static void draw_rest(VvIdentity *id, VvChance *c) {
     id->rest[VV_CHEEK_SQUINT_L] = id->rest[VV_CHEEK_SQUINT_R] = cheek;
     id->rest[VV_EYE_SQUINT_L] = id->rest[VV_EYE_SQUINT_R] = lid;
     id->rest[VV_BROW_OUTER_UP_L] = id->rest[VV_BROW_OUTER_UP_R] = vv_chance_range(c, 0, 0.06f);
-    id->rest[VV_EYE_BLINK_L] = id->rest[VV_EYE_BLINK_R] = vv_chance_range(c, 0.07f, 0.15f);
 }
 
 static void draw_skin(VvIdentity *id, VvChance *c) {

@@ -13,10 +13,13 @@ typedef struct Command {
 } Command;
 
 static const Command commands[] = {
+    {"dataset", vv_dataset_command, "conversations with sound, pictures and labels, for training"},
+    {"clip", vv_performer_clip, "two people in conversation, as a film with sound"},
     {"sheet", vv_performer_sheet, "contact sheets: people, mouth shapes, ground truth, webcams"},
     {"bench", vv_performer_bench, "frames per second by hair style"},
     {"voices", vv_voices_command, "who can speak: languages, hours, licences, what is held out"},
     {"statistics", vv_statistics_command, "what performers do, against what people do"},
+    {"exam", vv_performer_exam, "pictures with truth, for an outside reader of faces"},
     {"convert", vv_performer_convert, "makes the head asset from the upstream model's files"},
 };
 

@@ -109,8 +109,10 @@ static void fit_blinks(VvMesh *mesh, const VvAsset *asset) {
     }
 }
 
-/* Some shapes are stern or sleepy by themselves. At ease the mouth's corners are not far below its middle, and the eyes
- * are open: adds what smile and eyeWide that takes. */
+#define LIDS_AT_EASE 0.64f /* cm between the lids; of what a face has more, a quarter stays */
+
+/* Some shapes are stern, sleepy or startled by themselves. At ease the mouth's corners are not far below its middle,
+ * and the eyes are open but do not stare: adds what smile, eyeWide and eyeBlink that takes. */
 static void ease(VvMesh *mesh, const VvAsset *asset) {
     static const int corners[4][2] = {{54, 62}, {54, 66}, {48, 62}, {48, 66}};
     static const int lids[2][2][2] = {{{43, 47}, {44, 46}}, {{37, 41}, {38, 40}}};
@@ -123,8 +125,11 @@ static void ease(VvMesh *mesh, const VvAsset *asset) {
     for (int e = 0; e < 2; e++) {
         float gap, change;
         measure_gap(mesh, asset, e ? VV_EYE_WIDE_R : VV_EYE_WIDE_L, lids[e], 2, &gap, &change);
-        const float wide = clamp((0.70f - gap) / maxf(0.05f, change), 0, 0.8f);
+        const float wide = clamp((LIDS_AT_EASE - gap) / maxf(0.05f, change), 0, 0.8f);
         vv_mesh_express(asset, e ? VV_EYE_WIDE_R : VV_EYE_WIDE_L, wide, mesh->rest);
+        measure_gap(mesh, asset, e ? VV_EYE_BLINK_R : VV_EYE_BLINK_L, lids[e], 2, &gap, &change);
+        const float down = clamp(0.75f * (gap - LIDS_AT_EASE) / maxf(0.05f, -change), 0, 0.5f);
+        vv_mesh_express(asset, e ? VV_EYE_BLINK_R : VV_EYE_BLINK_L, down, mesh->rest);
     }
 }
 

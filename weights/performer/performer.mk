@@ -25,6 +25,13 @@ $(PERFORMER): $(call objs,weights/performer/main.c) $(foreach m,$(DEPS_performer
 
 $(eval $(call unit_program,performer))
 
+## make dataset    makes conversations for training: make dataset FOLDER=data SIZE=100 ARGS="--seconds 60"
+SIZE ?= 100
+.PHONY: dataset
+dataset: $(PERFORMER)
+	@test -n "$(FOLDER)" || { echo 'usage: make dataset FOLDER=data SIZE=100 ARGS="--seconds 60"'; echo; $(PERFORMER) dataset --help; exit 2; }
+	$(PERFORMER) dataset "$(FOLDER)" --size $(SIZE) $(ARGS)
+
 ## make voices     installs what training needs: recordings of people; prints who can speak
 .PHONY: voices
 voices: $(PERFORMER)

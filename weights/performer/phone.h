@@ -40,4 +40,7 @@ int vv_phones_of_cmu(const char *symbol, VvPhone parts[VV_PHONE_PARTS]);
  * Returns how many phones it found; 0: the symbol is a pause or unknown. */
 int vv_phones_of_ipa(const char *symbol, VvPhone parts[VV_PHONE_PARTS]);
 
+/* The same for the symbols of a festival voice of this language, such as "r~" in "cs". 0: a pause or unknown. */
+int vv_phones_of_festival(const char *language, const char *symbol, VvPhone parts[VV_PHONE_PARTS]);
+
 #endif

@@ -64,10 +64,14 @@ static int receive_all(int from, void *data, size_t size) {
 
 /* In the copy: says one utterance and ends. Exit 0: the whole answer was written. */
 static _Noreturn void answer_and_exit(int to, const Request *request) {
+    static int (*const say[])(const VvVoice *, const VvManner *, const char *, VvUttered *) = {
+        [VV_VOICE_FLITE] = vv_flite_say,
+        [VV_VOICE_ESPEAK] = vv_espeak_say,
+        [VV_VOICE_FESTIVAL] = vv_festival_say,
+    };
     const VvVoice *voice = vv_voice_at(request->voice);
     VvUttered out = {0};
-    const int result = voice->engine == VV_VOICE_FLITE ? vv_flite_say(voice, &request->manner, request->text, &out)
-                                                       : vv_espeak_say(voice, &request->manner, request->text, &out);
+    const int result = say[voice->engine](voice, &request->manner, request->text, &out);
     const VvSpeech *speech = &out.speech;
     Answer answer = {.result = result, .rate = out.rate};
     if (!result)
@@ -134,7 +138,10 @@ void vv_voices_close(VvVoices **voices) {
     *voices = NULL;
     if (!closing)
         return;
-    close(closing->socket); /* the server ends when its socket does */
+    /* The server ends when its socket does. Another server may hold a copy of our end, forked while this one was open:
+     * shutting down ends the connection for all of them. */
+    shutdown(closing->socket, SHUT_RDWR);
+    close(closing->socket);
     while (closing->server > 0 && waitpid(closing->server, NULL, 0) < 0 && errno == EINTR)
         ;
     pthread_mutex_destroy(&closing->lock);
@@ -252,8 +259,10 @@ static int ask(VvVoices *voices, const Request *request, Answer *answer, VvSpeec
 
 int vv_voice_say(VvVoices *voices, int voice, const VvManner *manner, const char *text, VvSpeech *speech) {
     *speech = (VvSpeech){0};
-    if (voice < 0 || voice >= vv_voice_count() || strlen(text) >= VV_VOICE_TEXT)
+    if (voice < 0 || voice >= vv_voice_count_all() || strlen(text) >= VV_VOICE_TEXT)
         return -EINVAL;
+    if (!vv_voice_installed(voice))
+        return -ENOENT;
     Request request = {.voice = voice, .manner = *manner};
     request.manner.rate /= manner->tract; /* playing it faster below gives the tempo back */
     memcpy(request.text, text, strlen(text));

@@ -1,8 +1,9 @@
 /* The voices: who can speak, in which language, under which licence, and speech from them with exact phoneme times.
  *
- * Synthesis (flite, espeak-ng) runs in a process of its own that makes a fresh copy of itself for every utterance.
- * Both engines keep hidden state between utterances (espeak-ng phase and noise, flite noise), and espeak-ng is global
- * to its process besides; from a fresh copy the same request always gives the same samples, on however many threads. */
+ * Synthesis (flite, espeak-ng, festival) runs in a process of its own that makes a fresh copy of itself for every
+ * utterance. The engines keep hidden state between utterances (espeak-ng phase and noise, flite noise), and espeak-ng
+ * is global to its process besides; from a fresh copy the same request always gives the same samples, on however many
+ * threads. */
 #ifndef VV_VOICE_H
 #define VV_VOICE_H
 
@@ -15,7 +16,7 @@
 #define VV_VOICE_RATE 16000
 #define VV_VOICE_TEXT 400 /* longest text of an utterance, bytes with its end */
 
-typedef enum VvVoiceEngine { VV_VOICE_FLITE, VV_VOICE_ESPEAK } VvVoiceEngine;
+typedef enum VvVoiceEngine { VV_VOICE_FLITE, VV_VOICE_ESPEAK, VV_VOICE_FESTIVAL } VvVoiceEngine;
 
 /* A synthetic voice of the table. */
 typedef struct VvVoice {
@@ -60,17 +61,23 @@ typedef struct VvVoices VvVoices;
 int vv_voices_open(VvVoices **voices, char error[200]);
 void vv_voices_close(VvVoices **voices);
 
-/* The table of synthetic voices; constant and the same on every machine. */
+/* The table of synthetic voices; constant and the same on every machine. The first vv_voice_count can always speak. Up
+ * to vv_voice_count_all follow festival's, which are there only where their packages are installed (`make voices`):
+ * they speak where they are asked for, and nothing needs them. */
 int vv_voice_count(void);
+int vv_voice_count_all(void);
 const VvVoice *vv_voice_at(int index);
+
+/* Whether the voice can speak on this machine. */
+bool vv_voice_installed(int index);
 
 /* The voice of this name, or -1. */
 int vv_voice_named(const char *name);
 
 /* Says `text` (UTF-8, shorter than VV_VOICE_TEXT). `speech` becomes the caller's, to be released with vv_speech_free;
  * silence at both ends is cut to 30 ms. The same arguments give the same samples. Any thread; calls wait for one
- * another. Returns 0, -EINVAL for a text in which nothing can be said, -EPIPE if the synthesis process has ended,
- * -ENOMEM. */
+ * another. Returns 0, -EINVAL for a text in which nothing can be said, -ENOENT for a voice that is not installed,
+ * -EPIPE if the synthesis process has ended, -ENOMEM. */
 int vv_voice_say(VvVoices *voices, int voice, const VvManner *manner, const char *text, VvSpeech *speech);
 
 /* Releases; accepts a zeroed one. */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <espeak-ng/speak_lib.h>
 #include <flite/flite.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,6 +139,19 @@ int vv_flite_say(const VvVoice *voice, const VvManner *manner, const char *text,
 
 /* ---- espeak-ng -------------------------------------------------------------------------------------- */
 
+/* espeak-ng asks pcaudiolib for a sound device even where it is to give samples, and that starts a client of the sound
+ * server, with a thread, much shared memory and complaints about it. This takes that function's place: there is none.
+ */
+struct audio_object;
+struct audio_object *create_audio_device_object(const char *device, const char *application, const char *description);
+
+struct audio_object *create_audio_device_object(const char *device, const char *application, const char *description) {
+    (void)device;
+    (void)application;
+    (void)description;
+    return NULL;
+}
+
 static int espeak_rate;
 
 /* The utterance that the callback fills: a symbol lasts until the next begins. */
@@ -190,6 +204,39 @@ static void note_word(const espeak_EVENT *event) {
         heard.result = vv_uttered_word(heard.out, &word);
 }
 
+/* Root mean square of 2.5 ms that end at a sample. */
+static double level_before(const VvSpeech *speech, int32_t end, int32_t length) {
+    double sum = 0;
+    for (int32_t i = end - length; i < end; i++)
+        sum += (double)speech->pcm[i] * speech->pcm[i];
+    return sqrt(sum / length);
+}
+
+/* espeak-ng tells of a voiceless stop when it is released: the silence before, in which lips or tongue are shut, still
+ * counts as the sound before it. Where that silence begins, from where the stop is told of. */
+static int32_t closure_of(const VvSpeech *speech, int32_t previous, int32_t release) {
+    const int32_t step = espeak_rate / 400, longest = espeak_rate * 3 / 20, after_pause = espeak_rate * 3 / 50;
+    double loudest = 0;
+    if (release > speech->samples)
+        return release;
+    for (int32_t at = previous + step; at <= release; at += step)
+        loudest = fmax(loudest, level_before(speech, at, step));
+    const bool pause = loudest < 50;
+    const int32_t earliest = pause ? release - after_pause : release - longest;
+    int32_t begin = release;
+    while (begin - step > previous + step && begin - step >= earliest &&
+           level_before(speech, begin, step) < fmax(8, .12 * loudest))
+        begin -= step;
+    return begin;
+}
+
+static bool is_voiceless_stop(const char *symbol) {
+    VvPhone parts[VV_PHONE_PARTS];
+    const int count = vv_phones_of_ipa(symbol, parts);
+    return count &&
+           (parts[0] == VV_PHONE_P || parts[0] == VV_PHONE_T || parts[0] == VV_PHONE_K || parts[0] == VV_PHONE_CH);
+}
+
 static int on_espeak(short *pcm, int count, espeak_EVENT *events) {
     if (pcm && count > 0 && !heard.result)
         heard.result = vv_uttered_pcm(heard.out, pcm, count);
@@ -198,10 +245,12 @@ static int on_espeak(short *pcm, int count, espeak_EVENT *events) {
             note_word(events);
         /* "(en)" is no sound: the language changes, as for a name in another script. */
         if (events->type == espeakEVENT_PHONEME && events->id.string[0] != '(') {
+            char symbol[9] = "";
+            memcpy(symbol, events->id.string, 8);
             if (events->sample > heard.begin)
-                close_symbol(events->sample);
-            memcpy(heard.symbol, events->id.string, 8);
-            heard.symbol[8] = 0;
+                close_symbol(is_voiceless_stop(symbol) ? closure_of(&heard.out->speech, heard.begin, events->sample)
+                                                       : events->sample);
+            memcpy(heard.symbol, symbol, sizeof symbol);
         }
     }
     return heard.result != 0;

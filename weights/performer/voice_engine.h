@@ -18,6 +18,12 @@ int vv_engines_open(void);
 int vv_flite_say(const VvVoice *voice, const VvManner *manner, const char *text, VvUttered *out);
 int vv_espeak_say(const VvVoice *voice, const VvManner *manner, const char *text, VvUttered *out);
 
+/* Runs the festival program, which says this one utterance and ends. -ENOENT if it or the voice is not installed. */
+int vv_festival_say(const VvVoice *voice, const VvManner *manner, const char *text, VvUttered *out);
+
+/* The voice's folder below festival's voices, such as "czech/czech_ph"; NULL for a voice of another engine. */
+const char *vv_festival_folder(const VvVoice *voice);
+
 /* Appends the phones of one symbol that lasts [begin, end): a diphthong's first part takes 60 % of it. 0 or -ENOMEM. */
 int vv_uttered_phones(VvUttered *out, const VvPhone *phones, int count, int stress, int32_t begin, int32_t end);
 int vv_uttered_word(VvUttered *out, const VvWord *word);

@@ -44,9 +44,9 @@ static const Source sources[] = {
 };
 
 /* Speakers never trained on; Greek, Danish and Portuguese with them are whole languages. */
-static const char *const held_out[] = {"tuxpaint-el",      "tuxpaint-da",  "tuxpaint-pt_BR",
-                                       "asterisk-menardi", "fillets-nl-m", "klettres-pt_BR",
-                                       "ktuberling-el",    "klettres-da",  "ktuberling-da"};
+static const char *const held_out[] = {"tuxpaint-el",   "tuxpaint-da",    "tuxpaint-pt_BR", "asterisk-menardi",
+                                       "fillets-nl-m",  "klettres-pt_BR", "ktuberling-el",  "klettres-da",
+                                       "ktuberling-da", "ktuberling-pt"};
 
 typedef struct Search {
     VvRecordings *found;
@@ -184,7 +184,7 @@ static bool has_better(const char *path) {
     char better[1100];
     const char *dot = strrchr(path, '.');
     snprintf(better, sizeof better, "%.*s.g722", (int)(dot - path), path);
-    return strcmp(better, path) && access(better, F_OK) == 0;
+    return strcmp(better, path) != 0 && access(better, F_OK) == 0;
 }
 
 static int add_clip(Search *search, const char *path, const char *name) {

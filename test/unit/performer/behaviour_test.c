@@ -1,5 +1,5 @@
-/* What performers do, over 100 conversations: within what is known of people, in answer to the other and to nobody
- * else, and without a jump. Needs the voices' engines. */
+/* What performers do, over half an hour of conversations: within what is known of people, in answer to the other and to
+ * nobody else, and without a jump. Needs the voices' engines. */
 #include "weights/performer/articulation.h"
 #include "weights/performer/behaviour.h"
 #include "weights/performer/expression.h"
@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -14,32 +15,51 @@
 
 #include <cmocka.h>
 
-enum { TALKS = 100, SECONDS = 30 };
+enum { TALKS = 60, SECONDS = 30, THREADS = 2, SEED = 500 };
 
-static VvVoices *voices;
+static VvVoices *voices, *voices_of[THREADS]; /* voices: the first */
 static VvConversation *talks[TALKS];
 static char reason[200];
 
-static int make_talks(void **state) {
-    (void)state;
-    if (vv_voices_open(&voices, reason))
-        return 0;
-    for (int i = 0; i < TALKS; i++) {
-        const VvConversationPlan plan = {.seed = 500 + (uint64_t)i, .seconds = SECONDS};
-        const int result = vv_conversation_make(voices, &plan, &talks[i]);
-        if (result) {
-            print_error("conversation %d: %s\n", i, strerror(-result));
-            return -1;
-        }
+/* Every other conversation, with a synthesis process of this thread's own. */
+static void *make_share(void *data) {
+    const int thread = *(const int *)data;
+    for (int i = thread; i < TALKS; i += THREADS) {
+        const VvConversationPlan plan = {.seed = SEED + (uint64_t)i, .seconds = SECONDS};
+        if (vv_conversation_make(voices_of[thread], &plan, &talks[i]))
+            return NULL;
     }
-    return 0;
+    return data;
+}
+
+static int make_talks(void **state) {
+    pthread_t thread[THREADS];
+    int number[THREADS];
+    bool made = true;
+    (void)state;
+    for (int t = 0; t < THREADS; t++)
+        if (vv_voices_open(&voices_of[t], reason))
+            return 0;
+    voices = voices_of[0];
+    for (int t = 0; t < THREADS; t++) {
+        number[t] = t;
+        if (pthread_create(&thread[t], NULL, make_share, &number[t]))
+            return -1;
+    }
+    for (int t = 0; t < THREADS; t++) {
+        void *done = NULL;
+        pthread_join(thread[t], &done);
+        made &= done != NULL;
+    }
+    return made ? 0 : -1;
 }
 
 static int free_talks(void **state) {
     (void)state;
     for (int i = 0; i < TALKS; i++)
         vv_conversation_free(&talks[i]);
-    vv_voices_close(&voices);
+    for (int t = 0; t < THREADS; t++)
+        vv_voices_close(&voices_of[t]);
     return 0;
 }
 
@@ -73,7 +93,7 @@ static void people_do_the_same(void **state) {
     within("nods after other pauses, against that", other / low, .2, .75);
     within("nods at points, against any other second", low / ((double)s->nods_elsewhere / s->elsewhere_seconds), 3,
            100);
-    within("smiles answered", (double)s->smiles_answered / (double)s->smiles, .75, .97);
+    within("smiles answered", (double)s->smiles_answered / (double)s->smiles, .72, .98);
     within("delay of smiles, median", (double)vv_quantile(s->smile_delay, s->smile_delays, .5f), .4, .75);
     within("delay of smiles, least", (double)vv_quantile(s->smile_delay, s->smile_delays, 0), .299, .901);
     within("delay of smiles, most", (double)vv_quantile(s->smile_delay, s->smile_delays, 1), .299, .901);
@@ -91,7 +111,8 @@ static void smiles_depend_on_the_user(void **state) {
     VvCorrelation true_user = {0}, shuffled = {0};
     for (int i = 0; i < TALKS; i++) {
         vv_smile_correlation(&true_user, talks[i], talks[i], 0, .7f);
-        vv_smile_correlation(&shuffled, talks[i], talks[(i + 37) % TALKS], 0, .7f);
+        for (int other = 1; other < TALKS; other++)
+            vv_smile_correlation(&shuffled, talks[i], talks[(i + other) % TALKS], 0, .7f);
     }
     print_message("smile, user to avatar: r %.3f, shuffled %.3f\n", vv_correlation(&true_user),
                   vv_correlation(&shuffled));
@@ -127,7 +148,8 @@ static void nods_depend_on_the_user(void **state) {
     int own_points = 0, other_points = 0;
     for (int i = 0; i < TALKS; i++) {
         own += nod_share(talks[i], talks[i], &own_points);
-        other += nod_share(talks[i], talks[(i + 37) % TALKS], &other_points);
+        for (int k = 1; k < TALKS; k += 4)
+            other += nod_share(talks[i], talks[(i + k) % TALKS], &other_points);
     }
     print_message("nods at the user's points: %.2f, at another's: %.2f\n", own / own_points, other / other_points);
     assert_true(own / own_points > 2.5 * (other / other_points));
@@ -164,7 +186,7 @@ static void answers_follow(void **state) {
             assert_true(act->begin > cause->begin);
             answers++;
         }
-    assert_true(answers > 50);
+    assert_true(answers > TALKS / 2);
 }
 
 /* How far each part may move in 40 ms: radians, centimetres, weights. Eyes and lids are as fast as people's. */
@@ -222,16 +244,17 @@ static void lips_meet(void **state) {
             }
         }
     print_message("lips shut at %d of %d /p b m/, on the teeth at %d of %d /f v/\n", good, all, touched, teeth);
-    assert_true(all > 1000 && good >= .99 * all);
-    assert_true(teeth > 300 && touched >= .99 * teeth);
+    assert_true(all > 500 && good >= .99 * all);
+    assert_true(teeth > 200 && touched >= .99 * teeth);
 }
 
+/* The first ones again, on one thread after two. */
 static void the_same_seed_is_the_same_talk(void **state) {
     (void)state;
     need_voices();
     for (int i = 0; i < 4; i++) {
         VvConversation *again = NULL;
-        const VvConversationPlan plan = {.seed = 500 + (uint64_t)i, .seconds = SECONDS};
+        const VvConversationPlan plan = {.seed = SEED + (uint64_t)i, .seconds = SECONDS};
         assert_int_equal(vv_conversation_make(voices, &plan, &again), 0);
         assert_int_equal(again->acts, talks[i]->acts);
         assert_int_equal(again->utterances, talks[i]->utterances);

@@ -305,9 +305,11 @@ static int begin_pictures(void *user, const char *folder, const VvConversation *
     return vv_file_text(folder, "video-0.txt", "pictures", error);
 }
 
-static void show_picture(void *ctx, int side, int frame, const VvPose *pose) {
+static int show_picture(void *ctx, int side, int frame, const VvPose *pose, char *error) {
     Shown *shown = ctx;
+    (void)error;
     shown->wrong += frame != shown->frames[side]++ || !pose || !(pose->breath >= 0);
+    return 0;
 }
 
 static int end_pictures(void *ctx, char *error) {
@@ -322,7 +324,13 @@ static void pictures_are_shown_in_order(void **state) {
     need_voices();
     char path[256], error[VV_ERROR_MAX];
     Shown shown = {0};
-    const VvDatasetVideo video = {begin_pictures, show_picture, end_pictures, &shown};
+    const VvDatasetVideo video = {.begin = begin_pictures,
+                                  .show = show_picture,
+                                  .end = end_pictures,
+                                  .user = &shown,
+                                  .kind = "raw",
+                                  .size = 256,
+                                  .every = 1};
     VvDatasetOptions options = options_of(inside(path, "pictures", ""), 1);
     options.conversations = 2;
     options.video = &video;

@@ -143,6 +143,71 @@ static void manner_is_heard(void **state) {
     }
 }
 
+/* Festival's voices: every language's symbols are known, tempo is kept where the voice has one, the same is said the
+ * same; and one that is not installed says so. */
+static void festival_speaks_where_it_is(void **state) {
+    (void)state;
+    need_voices();
+    int spoken = 0;
+    for (int v = vv_voice_count(); v < vv_voice_count_all(); v++) {
+        VvSpeech speech, again;
+        const int result = vv_voice_say(voices, v, &plain, "27.", &speech);
+        if (!vv_voice_installed(v)) {
+            assert_int_equal(result, -ENOENT);
+            continue;
+        }
+        assert_int_equal(result, 0);
+        assert_int_equal(vv_voice_say(voices, v, &plain, "27.", &again), 0);
+        assert_int_equal(speech.samples, again.samples);
+        assert_memory_equal(speech.pcm, again.pcm, (size_t)speech.samples * sizeof *speech.pcm);
+        assert_true(speech.words > 0 && speech.segments > 4);
+        int pauses = 0;
+        for (int i = 0; i < speech.segments; i++) {
+            assert_int_equal(speech.segment[i].begin, i ? speech.segment[i - 1].end : 0);
+            pauses += speech.segment[i].phone == VV_PHONE_PAU;
+        }
+        assert_int_equal(speech.segment[speech.segments - 1].end, speech.samples);
+        assert_true(pauses <= 3); /* an unknown symbol would be one */
+        vv_speech_free(&speech);
+        vv_speech_free(&again);
+        spoken++;
+    }
+    VvPhone parts[VV_PHONE_PARTS];
+    assert_int_equal(vv_phones_of_festival("cs", "c~", parts), 1);
+    assert_int_equal(parts[0], VV_PHONE_CH);
+    assert_int_equal(vv_phones_of_festival("it", "O1", parts), 1);
+    assert_int_equal(parts[0], VV_PHONE_AO);
+    assert_int_equal(vv_phones_of_festival("fi", "k::", parts), 1);
+    assert_int_equal(parts[0], VV_PHONE_K);
+    assert_int_equal(vv_phones_of_festival("ca", "#", parts), 0);
+    if (!spoken) {
+        print_message("skipped: none of festival's voices is installed (make voices)\n");
+        skip();
+    }
+}
+
+/* A lips' contact is where the lips are shut to the ear: in the silence before a /p/ is heard. */
+static void stops_begin_with_their_closure(void **state) {
+    (void)state;
+    need_voices();
+    VvSpeech speech = say("espeak-en-us+f2", &plain, "A happy puppy, a paper cup up in a top apple.");
+    int stops = 0, silent = 0;
+    for (int i = 1; i < speech.segments; i++) {
+        const VvSegment *s = &speech.segment[i];
+        if (s->phone != VV_PHONE_P || speech.segment[i - 1].phone == VV_PHONE_PAU)
+            continue;
+        double closure = 0, whole = 1;
+        for (int k = s->begin; k < s->end; k++) {
+            whole += fabs((double)speech.pcm[k]) / (s->end - s->begin);
+            closure += k < s->begin + 320 ? fabs((double)speech.pcm[k]) / 320 : 0;
+        }
+        stops++;
+        silent += closure < .5 * whole;
+    }
+    assert_true(stops >= 5 && silent == stops);
+    vv_speech_free(&speech);
+}
+
 static void refuses_what_cannot_be_said(void **state) {
     (void)state;
     need_voices();
@@ -151,12 +216,32 @@ static void refuses_what_cannot_be_said(void **state) {
     memset(longest, 'a', VV_VOICE_TEXT);
     longest[VV_VOICE_TEXT] = 0;
     assert_int_equal(vv_voice_say(voices, -1, &plain, "Hello", &speech), -EINVAL);
-    assert_int_equal(vv_voice_say(voices, vv_voice_count(), &plain, "Hello", &speech), -EINVAL);
+    assert_int_equal(vv_voice_say(voices, vv_voice_count_all(), &plain, "Hello", &speech), -EINVAL);
     assert_int_equal(vv_voice_say(voices, 0, &plain, longest, &speech), -EINVAL);
     assert_null(speech.pcm);
     /* And goes on. */
     speech = say("flite-slt", &plain, "Hello");
     vv_speech_free(&speech);
+}
+
+/* Two synthesis processes at once say the same, and either may end first. */
+static void two_processes_do_not_mind_each_other(void **state) {
+    (void)state;
+    need_voices();
+    for (int first = 0; first < 2; first++) {
+        VvVoices *pair[2];
+        VvSpeech speech[2];
+        for (int i = 0; i < 2; i++) {
+            assert_int_equal(vv_voices_open(&pair[i], reason), 0);
+            assert_int_equal(vv_voice_say(pair[i], 0, &plain, "Good morning.", &speech[i]), 0);
+        }
+        assert_int_equal(speech[0].samples, speech[1].samples);
+        assert_memory_equal(speech[0].pcm, speech[1].pcm, (size_t)speech[0].samples * sizeof(int16_t));
+        vv_voices_close(&pair[first]);
+        vv_voices_close(&pair[1 - first]);
+        vv_speech_free(&speech[0]);
+        vv_speech_free(&speech[1]);
+    }
 }
 
 static void the_table_holds_out_whole_voices(void **state) {
@@ -438,7 +523,10 @@ int main(void) {
         cmocka_unit_test(times_are_where_the_sound_is),
         cmocka_unit_test(the_same_is_said_the_same),
         cmocka_unit_test(manner_is_heard),
+        cmocka_unit_test(festival_speaks_where_it_is),
+        cmocka_unit_test(stops_begin_with_their_closure),
         cmocka_unit_test(refuses_what_cannot_be_said),
+        cmocka_unit_test(two_processes_do_not_mind_each_other),
         cmocka_unit_test(the_table_holds_out_whole_voices),
         cmocka_unit_test(texts_are_divided),
         cmocka_unit_test(texts_are_balanced),
