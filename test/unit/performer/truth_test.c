@@ -367,7 +367,7 @@ static void look_between_lids(Booth *booth, int who, Complaint complaint) {
     for (int e = 0; e < 2; e++)
         for (int k = 0; k < 4; k++) {
             /* In the inner corner, flesh lies on the ball. */
-            const float slack = k == (e ? 2 : 0) ? 7 : 2.5f;
+            const float slack = k == (e ? 2 : 0) ? 7 : 3;
             if (!(fabsf(seen[e][k] - box[e][k]) <= slack))
                 complain(complaint, "person %d eye %d: the opening's edge %d is at %.1f, the lids' at %.1f", who, e, k,
                          (double)seen[e][k], (double)box[e][k]);
