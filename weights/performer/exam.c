@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { SIZE = 256, PICTURE = SIZE * SIZE * 3, TALK = 10, FRAMES_MAX = 1 + TALK + 2 * VV_Emotion_COUNT };
 
@@ -243,11 +244,13 @@ static int is_settings(const struct dirent *entry) {
 
 static bool open_exam(Exam *exam) {
     const Options *o = exam->options;
-    char reason[200] = "";
+    char reason[200] = "", before[VV_PATH_MAX];
     if (mkdir(o->folder, 0777) && errno != EEXIST) {
         snprintf(exam->error, sizeof exam->error, "cannot make the folder %s: %s", o->folder, strerror(errno));
         return false;
     }
+    snprintf(before, sizeof before, "%s/exam.json", o->folder);
+    unlink(before); /* of an earlier exam, whose pictures are about to go */
     if (vv_voices_open(&exam->voices, reason)) {
         snprintf(exam->error, sizeof exam->error, "%s", reason);
         return false;
