@@ -22,6 +22,8 @@ class Person:
         self.visible = np.asarray(talk.visible(side))
         frames = np.asarray(talk.picture_frames(side))
         self.pose = np.asarray(talk.pose(side)).astype(np.float32)[frames]
+        shut = self.pose[:, talk.dataset.pose_column("eyeBlink_L")] > 0.5
+        self.blinks = np.flatnonzero(shut)
 
         # How the face is held, and not whose it is: landmarks against the person's own mean, and the performer's weights.
         held = (self.landmarks - self.landmarks.mean(0)).reshape(len(frames), -1)
@@ -45,7 +47,7 @@ def box(points, pad, size):
     return slice(low[1], high[1]), slice(low[0], high[0])
 
 
-def importance(landmarks, size, lips=6.0, eyes=3.0):
+def importance(landmarks, size, lips=6.0, eyes=6.0):
     """How much each quarter-size pixel counts: size/4 x size/4."""
     weight = np.ones((size // 4, size // 4), np.float32)
     for part, value in ((EYES, eyes), (LIPS, lips)):
@@ -67,6 +69,9 @@ def hybrid(picture, landmarks):
     return out
 
 
+BLINK_SHARE = 0.15  # of the frames; people blink in a twentieth, and a codec that sees so few leaves the eyes open
+
+
 class Sampler:
     """Batches for the codec: `portraits` persons, each with `frames` frames of theirs."""
 
@@ -84,6 +89,8 @@ class Sampler:
             p = chance.integers(len(person))
             portrait.append(person.pictures[p])
             for i in chance.integers(len(person), size=frames):
+                if len(person.blinks) and chance.random() < BLINK_SHARE:
+                    i = chance.choice(person.blinks)
                 picture, landmarks = person.pictures[i], person.landmarks[i]
                 seen = picture
                 if chance.random() < self.hybrid_share:
