@@ -47,7 +47,7 @@ def box(points, pad, size):
     return slice(low[1], high[1]), slice(low[0], high[0])
 
 
-def importance(landmarks, size, lips=6.0, eyes=6.0):
+def importance(landmarks, size, lips=6.0, eyes=10.0):
     """How much each quarter-size pixel counts: size/4 x size/4."""
     weight = np.ones((size // 4, size // 4), np.float32)
     for part, value in ((EYES, eyes), (LIPS, lips)):
@@ -69,7 +69,7 @@ def hybrid(picture, landmarks):
     return out
 
 
-BLINK_SHARE = 0.15  # of the frames; people blink in a twentieth, and a codec that sees so few leaves the eyes open
+BLINK_SHARE = 0.4  # of the frames; people blink in a twentieth, and a codec that sees so few leaves the eyes open
 
 
 class Sampler:
