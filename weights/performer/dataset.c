@@ -61,8 +61,8 @@ static json_t *pictures_json(const VvDatasetVideo *video) {
     json_t *cast = json_array();
     for (int i = 0; i < video->cast.count; i++)
         json_array_append_new(cast, json_string(video->cast.character[i].name));
-    return json_pack("{s:s, s:i, s:i, s:b, s:o}", "kind", video->kind, "size", video->size, "every", video->every,
-                     "webcam", video->webcam, "characters", cast);
+    return json_pack("{s:s, s:i, s:i, s:b, s:o, s:b}", "kind", video->kind, "size", video->size, "every", video->every,
+                     "webcam", video->webcam, "characters", cast, "always", video->cast.always);
 }
 
 static json_t *manifest_json(const VvDatasetOptions *options) {

@@ -58,7 +58,8 @@ void vv_cast_close(VvCast *cast) {
 }
 
 const VvCharacter *vv_cast_turn(const VvCast *cast, int conversation) {
-    return cast->count == 0 || conversation % 2 ? NULL : &cast->character[conversation / 2 % cast->count];
+    const int turns = cast->always ? 1 : 2;
+    return cast->count == 0 || conversation % turns ? NULL : &cast->character[conversation / turns % cast->count];
 }
 
 const VvCharacter *vv_cast_named(const VvCast *cast, const char *name) {

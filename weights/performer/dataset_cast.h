@@ -16,6 +16,7 @@ typedef struct VvCharacter {
 typedef struct VvCast {
     VvCharacter *character;
     int count;
+    bool always; /* they play all of the avatar's parts, not half of them */
 } VvCast;
 
 /* Reads all settings files (*.conf) of a folder, sorted by name. 0, or a negative errno with `error` (VV_ERROR_MAX
@@ -24,8 +25,8 @@ typedef struct VvCast {
 int vv_cast_open(VvCast *cast, const char *folder, const VvAsset *asset, char *error);
 void vv_cast_close(VvCast *cast);
 
-/* Who plays the avatar's part in this conversation: the characters take turns in the even ones. NULL: nobody of them.
- */
+/* Who plays the avatar's part in this conversation: the characters take turns in the even ones, or in all. NULL:
+ * nobody of them. */
 const VvCharacter *vv_cast_turn(const VvCast *cast, int conversation);
 
 /* The character of this name, or NULL. */

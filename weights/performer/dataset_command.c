@@ -26,6 +26,7 @@ static int dataset_help(FILE *out, int status) {
                  "  --pictures KIND     vp8, raw (10 MB a second), or none: sound, poses and labels only (vp8)\n"
                  "  --user KIND         how the user is seen: webcam, a bad one, or studio (webcam; with raw, studio)\n"
                  "  --characters FOLDER half of the avatar's parts are played by these, such as " VV_CHARACTERS "\n"
+                 "  --always            those characters play all of the avatar's parts\n"
                  "  --every N           pictures of every Nth frame only (1)\n"
                  "  --picture-size N    256 or 512 pixels a side (256)\n"
                  "  --asset FILE        the head asset (" VV_HEAD_ASSET ")\n");
@@ -102,6 +103,9 @@ static bool read_option(Wish *wish, int option, const char *word) {
     case 'c':
         video->characters = word;
         return true;
+    case 'w':
+        video->always = true;
+        return true;
     case 'z':
         return whole(word, 256, 512, &video->size) && (video->size == 256 || video->size == 512);
     case 'h':
@@ -128,7 +132,7 @@ int vv_dataset_command(int argc, char **argv) {
         {"threads", 1, NULL, 't'},  {"language", 1, NULL, 'l'}, {"alignment", 1, NULL, 'a'},
         {"pictures", 1, NULL, 'p'}, {"every", 1, NULL, 'e'},    {"picture-size", 1, NULL, 'z'},
         {"asset", 1, NULL, 'h'},    {"user", 1, NULL, 'u'},     {"characters", 1, NULL, 'c'},
-        {"festival", 0, NULL, 'f'}, {NULL, 0, NULL, 0}};
+        {"festival", 0, NULL, 'f'}, {"always", 0, NULL, 'w'},   {NULL, 0, NULL, 0}};
     const long cores = sysconf(_SC_NPROCESSORS_ONLN);
     const int threads = cores < 1 ? 1 : cores > 64 ? 64 : (int)cores;
     Wish wish = {.options = {.seed = 1, .conversations = 100, .seconds = 60, .threads = threads, .progress = stderr},

@@ -289,6 +289,7 @@ int vv_dataset_video_open(VvDatasetVideo *video, const VvVideoOptions *options, 
     }
     if (!result && options->characters)
         result = vv_cast_open(&video->cast, options->characters, vv_studio_asset(studio->studio), error);
+    video->cast.always = options->always;
     if (result && !error[0])
         snprintf(error, VV_ERROR_MAX, "out of memory for %s", options->asset);
     if (result)

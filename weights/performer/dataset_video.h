@@ -26,6 +26,7 @@ typedef struct VvVideoOptions {
     int every;              /* a picture of every so many frames, from 1 */
     bool webcam;            /* the user is seen through a bad webcam, which is off while they are away */
     const char *characters; /* a folder of characters, for the avatar's part; NULL: random people only */
+    bool always;            /* those characters play all of the avatar's parts, not half of them */
 } VvVideoOptions;
 
 /* Fills in `video` and loads the head asset. 0, or a negative errno with `error` (VV_ERROR_MAX bytes) filled. The
