@@ -1,4 +1,4 @@
-/* The signal of test/golden/log_mel.bin, in integer arithmetic modulo 2^32 so that weights/eval/log_mel.py makes the
+/* The signal of test/golden/log_mel.bin, in integer arithmetic modulo 2^32 so that weights/train/log_mel.py makes the
  * very same: silence, a rising chirp as a triangle wave, noise that grows, silence, full-scale clicks. One second at 16
  * kHz. */
 #ifndef VV_TEST_GOLDEN_SIGNAL_H

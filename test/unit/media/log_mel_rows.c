@@ -1,4 +1,4 @@
-/* Writes the golden signal's features as this build computes them, for weights/eval/log_mel.py --check.
+/* Writes the golden signal's features as this build computes them, for weights/train/log_mel.py --check.
  * usage: log_mel_rows FILE */
 #include "server/media/log_mel.h"
 #include "test/unit/media/golden_signal.h"

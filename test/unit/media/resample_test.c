@@ -44,8 +44,8 @@ static int convert(int from, int to, int count, int piece, int16_t *out) {
 
 static void refuses_rates_outside_its_range(void **state) {
     (void)state;
-    assert_null(vv_resampler_new(7999, 16000));
-    assert_null(vv_resampler_new(16000, 48001));
+    assert_null(vv_resampler_new(999, 16000));
+    assert_null(vv_resampler_new(16000, 384001));
     assert_null(vv_resampler_new(0, 16000));
     assert_null(vv_resampler_new(16000, -1));
     VvResampler *none = NULL;
