@@ -1,22 +1,8 @@
 /* What every backend checks before it works. */
 #include "kernels/check.h"
 
-/* A tensor whose own numbers make sense. */
-static bool is_view(VvTensor t) {
-    if (t.rank < 1 || t.rank > VV_RANK_MAX || t.pitch < t.shape[t.rank - 1])
-        return false;
-    for (int i = 0; i < t.rank; i++)
-        if (t.shape[i] <= 0)
-            return false;
-    return true;
-}
-
 static bool is_picture(VvTensor t) {
-    return is_view(t) && t.rank == 4;
-}
-
-static bool is_float(VvTensor t) {
-    return t.type == VV_F32 || t.type == VV_BF16;
+    return vv_is_view(t) && t.rank == 4;
 }
 
 /* Of rank 4, n by h by w by c. */
@@ -24,34 +10,39 @@ static bool is_sized(VvTensor t, int n, int h, int w, int c) {
     return is_picture(t) && vv_tensor_is(t, t.type, 4, (const int[]){n, h, w, c});
 }
 
-static VvKernelStatus on_device(VvDevice device, const VvTensor tensors[], int count) {
+VvKernelStatus vv_on_device(VvDevice device, const VvTensor tensors[], int count) {
     for (int i = 0; i < count; i++)
-        if (!tensors[i].data || tensors[i].device != device)
+        if (tensors[i].rank && (!tensors[i].data || tensors[i].device != device))
             return VV_KERNEL_DEVICE;
     return VV_KERNEL_OK;
 }
 
 static VvKernelStatus both_on(VvDevice device, VvTensor a, VvTensor b) {
-    return on_device(device, (const VvTensor[]){a, b}, 2);
+    return vv_on_device(device, (const VvTensor[]){a, b}, 2);
 }
 
 /* ---- layers --------------------------------------------------------------------------------------------------- */
 
 enum { CHANNELS_MAX = 1 << 16 };
 
+static bool is_activation(VvActivation activation) {
+    return activation == VV_ACTIVATION_NONE || activation == VV_ACTIVATION_RELU ||
+           activation == VV_ACTIVATION_SQUARED_RELU;
+}
+
 VvKernelStatus vv_check_conv_spec(const VvConvSpec *spec) {
     const bool fits = spec->in > 0 && spec->in <= CHANNELS_MAX && spec->out > 0 && spec->out <= CHANNELS_MAX &&
                       (spec->kernel == 1 || spec->kernel == 3) && (spec->stride == 1 || spec->stride == 2);
-    return fits && spec->weights ? VV_KERNEL_OK : VV_KERNEL_SHAPE;
+    return fits && is_activation(spec->activation) && spec->weights ? VV_KERNEL_OK : VV_KERNEL_SHAPE;
 }
 
 VvKernelStatus vv_check_linear_spec(const VvLinearSpec *spec) {
     const bool fits = spec->in > 0 && spec->in <= CHANNELS_MAX && spec->out > 0 && spec->out <= CHANNELS_MAX;
-    return fits && spec->weights ? VV_KERNEL_OK : VV_KERNEL_SHAPE;
+    return fits && is_activation(spec->activation) && spec->weights ? VV_KERNEL_OK : VV_KERNEL_SHAPE;
 }
 
 static VvKernelStatus layer_types(VvTensor src, VvTensor dst) {
-    const bool taken = (src.type == VV_F32 && dst.type == VV_F32) || (src.type == VV_BF16 && is_float(dst));
+    const bool taken = (src.type == VV_F32 && dst.type == VV_F32) || (src.type == VV_BF16 && vv_is_float(dst));
     return taken ? VV_KERNEL_OK : VV_KERNEL_TYPE;
 }
 
@@ -65,15 +56,15 @@ VvKernelStatus vv_check_conv_plan(const VvConvSpec *spec, VvTensor src, VvTensor
 }
 
 VvKernelStatus vv_check_linear_plan(const VvLinearSpec *spec, VvTensor src, VvTensor dst) {
-    if (!is_view(src) || !is_view(dst) || src.shape[src.rank - 1] != spec->in || dst.shape[dst.rank - 1] != spec->out ||
-        vv_tensor_rows(src) != vv_tensor_rows(dst))
+    if (!vv_is_view(src) || !vv_is_view(dst) || src.shape[src.rank - 1] != spec->in ||
+        dst.shape[dst.rank - 1] != spec->out || vv_tensor_rows(src) != vv_tensor_rows(dst))
         return VV_KERNEL_SHAPE;
     return layer_types(src, dst);
 }
 
 VvKernelStatus vv_check_layer_run(VvDevice device, bool has_residual, VvTensor src, VvTensor residual, VvTensor dst) {
     if (has_residual) {
-        if (!is_view(residual) || !vv_tensor_same_shape(residual, dst))
+        if (!vv_is_view(residual) || !vv_tensor_same_shape(residual, dst))
             return VV_KERNEL_SHAPE;
         if (residual.type != dst.type)
             return VV_KERNEL_TYPE;
@@ -86,9 +77,9 @@ VvKernelStatus vv_check_layer_run(VvDevice device, bool has_residual, VvTensor s
 /* ---- element by element ------------------------------------------------------------------------------------------ */
 
 static VvKernelStatus alike(VvTensor src, VvTensor dst) {
-    if (!is_view(src) || !is_view(dst) || !vv_tensor_same_shape(src, dst))
+    if (!vv_is_view(src) || !vv_is_view(dst) || !vv_tensor_same_shape(src, dst))
         return VV_KERNEL_SHAPE;
-    return is_float(src) && is_float(dst) ? VV_KERNEL_OK : VV_KERNEL_TYPE;
+    return vv_is_float(src) && vv_is_float(dst) ? VV_KERNEL_OK : VV_KERNEL_TYPE;
 }
 
 VvKernelStatus vv_check_relu(VvDevice device, VvTensor src, VvTensor dst) {
@@ -113,14 +104,14 @@ VvKernelStatus vv_check_convert(VvDevice device, VvTensor src, VvTensor dst) {
 VvKernelStatus vv_check_upsample2(VvDevice device, VvTensor src, VvTensor dst) {
     if (!is_picture(src) || !is_sized(dst, src.shape[0], 2 * src.shape[1], 2 * src.shape[2], src.shape[3]))
         return VV_KERNEL_SHAPE;
-    return is_float(src) && src.type == dst.type ? both_on(device, src, dst) : VV_KERNEL_TYPE;
+    return vv_is_float(src) && src.type == dst.type ? both_on(device, src, dst) : VV_KERNEL_TYPE;
 }
 
 VvKernelStatus vv_check_pixel_shuffle(VvDevice device, int r, VvTensor src, VvTensor dst) {
     if (r < 1 || r > 16 || !is_picture(src) || src.shape[3] % (r * r) ||
         !is_sized(dst, src.shape[0], r * src.shape[1], r * src.shape[2], src.shape[3] / (r * r)))
         return VV_KERNEL_SHAPE;
-    return is_float(src) && is_float(dst) ? both_on(device, src, dst) : VV_KERNEL_TYPE;
+    return vv_is_float(src) && vv_is_float(dst) ? both_on(device, src, dst) : VV_KERNEL_TYPE;
 }
 
 /* A picture of even size, and one of half the size. */
@@ -132,7 +123,7 @@ static bool halves(VvTensor src, VvTensor dst, int channels) {
 VvKernelStatus vv_check_unshuffle2(VvDevice device, VvTensor src, VvTensor dst) {
     if (!halves(src, dst, 4 * src.shape[3]))
         return VV_KERNEL_SHAPE;
-    return src.type != VV_I32 && is_float(dst) ? both_on(device, src, dst) : VV_KERNEL_TYPE;
+    return src.type != VV_I32 && vv_is_float(dst) ? both_on(device, src, dst) : VV_KERNEL_TYPE;
 }
 
 VvKernelStatus vv_check_pool2_bytes(VvDevice device, VvTensor src, VvTensor dst) {
@@ -165,9 +156,9 @@ VvKernelStatus vv_check_warp(VvDevice device, const VvWarp *warp) {
         return status;
     if (occlusion.rank && !is_sized(occlusion, flow.shape[0], flow.shape[1], flow.shape[2], 1))
         return VV_KERNEL_SHAPE;
-    if (!is_float(src) || src.type != dst.type || (occlusion.rank && occlusion.type != VV_F32))
+    if (!vv_is_float(src) || src.type != dst.type || (occlusion.rank && occlusion.type != VV_F32))
         return VV_KERNEL_TYPE;
-    return on_device(device, (const VvTensor[]){src, dst, occlusion.rank ? occlusion : src}, 3);
+    return vv_on_device(device, (const VvTensor[]){src, dst, occlusion}, 3);
 }
 
 VvKernelStatus vv_check_blend(VvDevice device, const VvBlend *blend) {
@@ -183,9 +174,9 @@ VvKernelStatus vv_check_blend(VvDevice device, const VvBlend *blend) {
     const VvKernelStatus status = flows(device, portrait, blend->which, blend->flow, n);
     if (status != VV_KERNEL_OK)
         return status;
-    if (portrait.type != VV_U8 || dst.type != VV_U8 || !is_float(painted))
+    if (portrait.type != VV_U8 || dst.type != VV_U8 || !vv_is_float(painted))
         return VV_KERNEL_TYPE;
-    return on_device(device, (const VvTensor[]){portrait, painted, dst}, 3);
+    return vv_on_device(device, (const VvTensor[]){portrait, painted, dst}, 3);
 }
 
 VvKernelStatus vv_check_i420(VvDevice device, VvTensor rgb, VvTensor dst) {
@@ -198,7 +189,7 @@ VvKernelStatus vv_check_i420(VvDevice device, VvTensor rgb, VvTensor dst) {
 }
 
 VvKernelStatus vv_check_copy(VvDevice device, const void *host, VvTensor tensor) {
-    if (!is_view(tensor) || !vv_tensor_is_dense(tensor))
+    if (!vv_is_view(tensor) || !vv_tensor_is_dense(tensor))
         return VV_KERNEL_SHAPE;
     return host && tensor.data && tensor.device == device ? VV_KERNEL_OK : VV_KERNEL_DEVICE;
 }

@@ -5,6 +5,23 @@
 
 #include "kernels/kernels.h"
 
+/* A tensor whose own numbers make sense. */
+static inline bool vv_is_view(VvTensor t) {
+    if (t.rank < 1 || t.rank > VV_RANK_MAX || t.pitch < t.shape[t.rank - 1])
+        return false;
+    for (int i = 0; i < t.rank; i++)
+        if (t.shape[i] <= 0)
+            return false;
+    return true;
+}
+
+static inline bool vv_is_float(VvTensor t) {
+    return t.type == VV_F32 || t.type == VV_BF16;
+}
+
+/* VV_KERNEL_OK if all have data on the device; those of rank 0 need none. */
+VvKernelStatus vv_on_device(VvDevice device, const VvTensor tensors[], int count);
+
 VvKernelStatus vv_check_conv_spec(const VvConvSpec *spec);
 VvKernelStatus vv_check_linear_spec(const VvLinearSpec *spec);
 
@@ -26,6 +43,19 @@ VvKernelStatus vv_check_warp(VvDevice device, const VvWarp *warp);
 VvKernelStatus vv_check_blend(VvDevice device, const VvBlend *blend);
 VvKernelStatus vv_check_i420(VvDevice device, VvTensor rgb, VvTensor dst);
 VvKernelStatus vv_check_copy(VvDevice device, const void *host, VvTensor tensor);
+
+/* check_tokens.c. A plan's checks look at no data. */
+VvKernelStatus vv_check_silu(VvDevice device, VvTensor a, VvTensor b, VvTensor dst);
+VvKernelStatus vv_check_flow_step(VvDevice device, VvTensor x, VvTensor v, VvTensor dst);
+VvKernelStatus vv_check_norm(VvDevice device, VvTensor src, VvTensor scale, VvTensor shift, VvTensor dst);
+VvKernelStatus vv_check_gated_add(VvDevice device, VvTensor y, VvTensor gate, VvTensor h);
+VvKernelStatus vv_check_embed(VvDevice device, int first, int places, VvTensor place, VvTensor frame, VvTensor h);
+VvKernelStatus vv_check_rotary(VvDevice device, int heads, VvTensor src, VvTensor angles, VvTensor dst);
+VvKernelStatus vv_check_attention_plan(const VvAttention *attention);
+VvKernelStatus vv_check_attention(VvDevice device, const VvAttention *attention);
+VvKernelStatus vv_check_decoupled_plan(const VvDecoupled *decoupled);
+VvKernelStatus vv_check_decoupled(VvDevice device, const VvDecoupled *decoupled);
+VvKernelStatus vv_check_noise(VvDevice device, const uint64_t seeds[], const uint64_t windows[], VvTensor dst);
 
 /* What one unit of the flow is in pixels of a picture of `size`, along a side where the flow has `cells`. */
 float vv_flow_scale(VvFlowUnit unit, int size, int cells);

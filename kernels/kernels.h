@@ -125,6 +125,7 @@ static inline float vv_f32_from_bf16(uint16_t value) {
 typedef enum VvActivation {
     VV_ACTIVATION_NONE,
     VV_ACTIVATION_RELU,
+    VV_ACTIVATION_SQUARED_RELU, /* max(x, 0)^2 */
 } VvActivation;
 
 /* A convolution in PyTorch's sense, zero padding (kernel - 1) / 2:
@@ -205,6 +206,67 @@ typedef struct VvByteScale {
 /* -1..1 */
 #define VV_BYTES_SYMMETRIC ((VvByteScale){127.5f, 1.0f / 127.5f})
 
+/* ---- operations on tokens: the denoiser's and the speech encoder's --------------------------------------------------
+ *
+ * Token rows are [N,T,D]. Of attention D = heads * head size, the channels of one head side by side; heads divide D,
+ * and a head has at most VV_HEAD_MAX channels. A window's tokens are numbered frame by frame: token t is place t %
+ * places of frame t / places; a tensor that holds a window from its token `first` on says so. */
+#define VV_HEAD_MAX 256
+
+/* Softmax attention of every head over two sets of keys together, those kept from before and those made now:
+ *   dst[n,i,:] = (1 + gate[n,:]) * sum over j of softmax over j (q[n,i] . k[n,j] / sqrt(head size)) v[n,j]
+ * where j runs over all of cached_k and all of k. Either set may be no tensor, not both. All of one type, f32 or bf16,
+ * but for the gate. Sums and the softmax are f32 or better; of bf16 the probabilities may be rounded to bf16. */
+typedef struct VvAttention {
+    int heads;
+    VvTensor q;                  /* [N,Tq,D] */
+    VvTensor cached_k, cached_v; /* [N,Tc,D], or [1,Tc,D] that all n share; or no tensors */
+    VvTensor k, v;               /* [N,Tk,D], or no tensors */
+    VvTensor gate;               /* f32 [N,D]; no tensor: zeros */
+    VvTensor dst;                /* [N,Tq,D]; may be q */
+} VvAttention;
+
+/* SDCM, the decoupled cross-attention of the ECHO paper, without its output projection: the mouth hears speech in
+ * detail, the rest of the face the context. With frame f and place s of token `first` + i:
+ *   dst[n,i,:] = mask[s] * (1 + lip_gate[n,:]) * lip + (1 - mask[s]) * (1 + context_gate[n,:]) * context
+ *   lip:     attention over lip tokens f * lip_step to f * lip_step + lip_span - 1, lip_prior[head, j] added to the
+ *            logit of the j-th of them
+ *   context: attention over the first `shared` context tokens, and over the tokens shared + f * context_step to
+ *            shared + f * context_step + context_span - 1
+ * each as in VvAttention. A branch whose weight is 0 is not computed: what it would have read may be anything. All
+ * tokens that the frames of q ask for must be there, whatever the mask. q, keys, values and dst are of one type, f32 or
+ * bf16. */
+typedef struct VvDecoupled {
+    int heads;
+    int first, places;
+    VvTensor q;    /* [N,T,D] */
+    VvTensor mask; /* f32 [places], 0..1 */
+
+    VvTensor lip_k, lip_v; /* [N,Tl,D] */
+    VvTensor lip_prior;    /* f32 [heads,lip_span]; no tensor: zeros */
+    VvTensor lip_gate;     /* f32 [N,D]; no tensor: zeros */
+    int lip_step, lip_span;
+
+    VvTensor context_k, context_v; /* [N,Tx,D] */
+    VvTensor context_gate;         /* f32 [N,D]; no tensor: zeros */
+    int shared, context_step, context_span;
+
+    VvTensor dst; /* [N,T,D]; may be q */
+} VvDecoupled;
+
+/* Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011): four random words for a counter
+ * and a key. Any thread. */
+void vv_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t words[4]);
+
+/* Four standard normal numbers: elements 4 * index to 4 * index + 3 of the noise of (seed, window, stream), made so:
+ *
+ *   words = philox(counter {index, low half of window, high half, stream}, key {low half of seed, high half})
+ *   u[i] = (words[i] / 2^8 rounded down, + 1) / 2^24, in (0, 1]
+ *   normals[0] = sqrt(-2 ln u[0]) cos(2 pi u[1]), normals[1] the same with sin; normals[2] and [3] so of u[2] and u[3]
+ *
+ * Any thread. */
+void vv_philox_normals(uint64_t seed, uint64_t window, uint32_t stream, uint32_t index, float normals[4]);
+
 /* ---- the table -----------------------------------------------------------------------------------------------------
  */
 
@@ -264,7 +326,44 @@ typedef struct VvKernels {
     /* u8 [N,H,W,3 or 4] RGB (alpha ignored) to u8 [N,H*3/2,W], the planes Y, U, V of I420 one after another: BT.709,
      * limited range, chroma the mean of its 2 x 2 pixels. H and W even, dst dense. */
     VvKernelStatus (*i420)(VvStream *stream, VvTensor rgb, VvTensor dst);
+
+    /* dst = a * sigmoid(a), times b unless that is no tensor; f32 or bf16, all of one shape and type. dst may be a
+     * source. */
+    VvKernelStatus (*silu)(VvStream *stream, VvTensor a, VvTensor b, VvTensor dst);
+    /* dst = x - dt * v: a step of the flow; f32, all of one shape. dst may be a source. */
+    VvKernelStatus (*flow_step)(VvStream *stream, float dt, VvTensor x, VvTensor v, VvTensor dst);
+    /* RMS norm, adaptive if there is a scale or a shift:
+     *   dst[n,t,:] = src[n,t,:] / sqrt(mean(src[n,t,:]^2) + VV_NORM_EPSILON) * (1 + scale[n,:]) + shift[n,:]
+     * src f32 [N,T,D], dst f32 or bf16; scale and shift f32 [N,D], each may be no tensor: zeros. dst may be the source.
+     */
+    VvKernelStatus (*norm)(VvStream *stream, VvTensor src, VvTensor scale, VvTensor shift, VvTensor dst);
+    /* h[n,t,:] += (1 + gate[n,:]) * y[n,t,:]; h f32 [N,T,D], y f32 or bf16, gate f32 [N,D] or no tensor: zeros. */
+    VvKernelStatus (*gated_add)(VvStream *stream, VvTensor y, VvTensor gate, VvTensor h);
+    /* h[n,i,:] += place[t % places,:] + frame[n, t / places,:] with t = first + i; h f32 [N,T,D], place f32 [places,D],
+     * frame f32 [N,F,D] with all frames that are asked for; either may be no tensor. */
+    VvKernelStatus (*embed)(VvStream *stream, int first, int places, VvTensor place, VvTensor frame, VvTensor h);
+    /* Rotary positions: of every head the pairs of channels i and i + r turn, r half the head's size:
+     *
+     *   dst[n,t,i] = src[n,t,i] * cos[t,i] - src[n,t,i+r] * sin[t,i]
+     *   dst[n,t,i+r] = src[n,t,i+r] * cos[t,i] + src[n,t,i] * sin[t,i]
+     *
+     * src and dst [N,T,heads*2r], both f32 or both bf16; angles f32 [T,2r]: r columns of cos, then r of sin, the same
+     * for all n and heads. dst may be the source. */
+    VvKernelStatus (*rotary)(VvStream *stream, int heads, VvTensor src, VvTensor angles, VvTensor dst);
+    /* Plan raises *scratch to what running these shapes needs of the stream's scratch memory; data is not looked
+     * at, and fewer items, queries or keys need no more. Run allocates nothing. */
+    VvKernelStatus (*attention_plan)(const VvAttention *attention, size_t *scratch);
+    VvKernelStatus (*attention)(VvStream *stream, const VvAttention *attention);
+    VvKernelStatus (*decoupled_plan)(const VvDecoupled *decoupled, size_t *scratch);
+    VvKernelStatus (*decoupled)(VvStream *stream, const VvDecoupled *decoupled);
+    /* dst f32 [N,...]: standard normal numbers; element e of item n, counted in the item's own order, is the
+     * (e % 4)th of vv_philox_normals(seeds[n], windows[n], number, e / 4), within f32 rounding of the functions in it.
+     * `seeds` and `windows` are on the host and read at once. */
+    VvKernelStatus (*noise)(VvStream *stream, const uint64_t seeds[], const uint64_t windows[], uint32_t number,
+                            VvTensor dst);
 } VvKernels;
+
+#define VV_NORM_EPSILON 1e-6f
 
 /* Plain C: the definition of correct, slow. */
 const VvKernels *vv_kernels_ref(void);

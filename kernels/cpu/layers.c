@@ -152,8 +152,10 @@ static dnnl_status_t describe_extras(const VvConvSpec *spec, dnnl_primitive_attr
         return status;
     if (spec->residual)
         status = dnnl_post_ops_append_sum(after, 1.0f);
-    if (status == dnnl_success && spec->activation == VV_ACTIVATION_RELU)
+    if (status == dnnl_success && spec->activation != VV_ACTIVATION_NONE)
         status = dnnl_post_ops_append_eltwise(after, 1.0f, dnnl_eltwise_relu, 0.0f, 0.0f);
+    if (status == dnnl_success && spec->activation == VV_ACTIVATION_SQUARED_RELU)
+        status = dnnl_post_ops_append_eltwise(after, 1.0f, dnnl_eltwise_square, 0.0f, 0.0f);
     if (status == dnnl_success)
         status = dnnl_primitive_attr_set_post_ops(attributes, after);
     if (status == dnnl_success)

@@ -1,4 +1,5 @@
 /* The CPU backend's tables: one per instruction set of its own kernels and type its layers prefer. */
+#include "kernels/cpu/attend.h"
 #include "kernels/cpu/cpu.h"
 #include "kernels/cpu/vector/vector.h"
 #include "kernels/host.h"
@@ -33,6 +34,12 @@ bool vv_cpu_prefers_bf16(void) {
     return vv_cpu_has_amx() || (amd && (isa & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16);
 }
 
+bool vv_cpu_has_bf16_products(void) {
+    const int isa = (int)dnnl_get_effective_cpu_isa();
+    return FOR_X86(__builtin_cpu_supports("avx512bf16") != 0, false) &&
+           (isa & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
+}
+
 #define TABLE(label, isa, type)                                                                                        \
     {                                                                                                                  \
         .name = label, .device = VV_ON_CPU, .compute = (type), .memory_open = vv_host_memory_open,                     \
@@ -43,6 +50,10 @@ bool vv_cpu_prefers_bf16(void) {
         .linear_close = vv_linear_close_cpu, .relu = vv_relu_##isa, .add = vv_add_##isa, .convert = vv_convert_##isa,  \
         .upsample2 = vv_upsample2_##isa, .pixel_shuffle = vv_pixel_shuffle_##isa, .unshuffle2 = vv_unshuffle2_##isa,   \
         .pool2_bytes = vv_pool2_bytes_##isa, .warp = vv_warp_##isa, .blend = vv_blend_##isa, .i420 = vv_i420_##isa,    \
+        .silu = vv_silu_##isa, .flow_step = vv_flow_step_##isa, .norm = vv_norm_##isa,                                 \
+        .gated_add = vv_gated_add_##isa, .embed = vv_embed_##isa, .rotary = vv_rotary_##isa,                           \
+        .attention_plan = vv_attention_plan_##isa, .attention = vv_attention_##isa,                                    \
+        .decoupled_plan = vv_decoupled_plan_##isa, .decoupled = vv_decoupled_##isa, .noise = vv_noise_##isa,           \
     }
 
 static const VvKernels tables[][2] = {

@@ -53,6 +53,37 @@ VvKernelStatus vv_convert_ref(VvStream *stream, VvTensor src, VvTensor dst) {
     return status;
 }
 
+static double silu(double a, double b) {
+    (void)b;
+    return a / (1 + exp(-a));
+}
+
+static double gated_silu(double a, double b) {
+    return silu(a, b) * b;
+}
+
+VvKernelStatus vv_silu_ref(VvStream *stream, VvTensor a, VvTensor b, VvTensor dst) {
+    (void)stream;
+    const VvKernelStatus status = vv_check_silu(VV_ON_CPU, a, b, dst);
+    if (status == VV_KERNEL_OK)
+        each(b.rank ? gated_silu : silu, a, b.rank ? b : a, dst);
+    return status;
+}
+
+VvKernelStatus vv_flow_step_ref(VvStream *stream, float dt, VvTensor x, VvTensor v, VvTensor dst) {
+    (void)stream;
+    const VvKernelStatus status = vv_check_flow_step(VV_ON_CPU, x, v, dst);
+    if (status != VV_KERNEL_OK)
+        return status;
+    const size_t rows = vv_tensor_rows(dst);
+    for (size_t row = 0; row < rows; row++)
+        for (int c = 0; c < dst.shape[dst.rank - 1]; c++)
+            vv_ref_put(dst, vv_ref_row(dst, (int)row, c),
+                       vv_ref_get(x, vv_ref_row(x, (int)row, c)) -
+                           (double)dt * vv_ref_get(v, vv_ref_row(v, (int)row, c)));
+    return VV_KERNEL_OK;
+}
+
 /* ---- rearrangements ---------------------------------------------------------------------------------------------- */
 
 /* For every element of a destination picture: n, y, x, c. */

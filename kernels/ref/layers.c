@@ -67,7 +67,10 @@ static double window_sum(const VvConv *conv, VvTensor src, int n, int y, int x, 
 }
 
 static double activated(VvActivation activation, double value) {
-    return activation == VV_ACTIVATION_RELU && value < 0 ? 0 : value;
+    if (activation == VV_ACTIVATION_NONE)
+        return value;
+    const double positive = value < 0 ? 0 : value;
+    return activation == VV_ACTIVATION_SQUARED_RELU ? positive * positive : positive;
 }
 
 VvKernelStatus vv_conv_ref(VvStream *stream, const VvConv *conv, VvTensor src, VvTensor residual, VvTensor dst) {

@@ -29,6 +29,29 @@ VvKernelStatus vv_warp_ref(VvStream *stream, const VvWarp *warp);
 VvKernelStatus vv_blend_ref(VvStream *stream, const VvBlend *blend);
 VvKernelStatus vv_i420_ref(VvStream *stream, VvTensor rgb, VvTensor dst);
 
+/* Tokens (elements.c, tokens.c, attention.c). */
+VvKernelStatus vv_silu_ref(VvStream *stream, VvTensor a, VvTensor b, VvTensor dst);
+VvKernelStatus vv_flow_step_ref(VvStream *stream, float dt, VvTensor x, VvTensor v, VvTensor dst);
+VvKernelStatus vv_norm_ref(VvStream *stream, VvTensor src, VvTensor scale, VvTensor shift, VvTensor dst);
+VvKernelStatus vv_gated_add_ref(VvStream *stream, VvTensor y, VvTensor gate, VvTensor h);
+VvKernelStatus vv_embed_ref(VvStream *stream, int first, int places, VvTensor place, VvTensor frame, VvTensor h);
+VvKernelStatus vv_rotary_ref(VvStream *stream, int heads, VvTensor src, VvTensor angles, VvTensor dst);
+VvKernelStatus vv_attention_plan_ref(const VvAttention *attention, size_t *scratch);
+VvKernelStatus vv_attention_ref(VvStream *stream, const VvAttention *attention);
+VvKernelStatus vv_decoupled_plan_ref(const VvDecoupled *decoupled, size_t *scratch);
+VvKernelStatus vv_decoupled_ref(VvStream *stream, const VvDecoupled *decoupled);
+VvKernelStatus vv_noise_ref(VvStream *stream, const uint64_t seeds[], const uint64_t windows[], uint32_t number,
+                            VvTensor dst);
+
+/* The element at (row, c) of a table, and at (n, t, c) of token rows. */
+static inline size_t vv_ref_row(VvTensor t, int row, int c) {
+    return (size_t)row * (size_t)t.pitch + (size_t)c;
+}
+
+static inline size_t vv_ref_token(VvTensor t, int n, int row, int c) {
+    return vv_ref_row(t, n * t.shape[1] + row, c);
+}
+
 /* The element at (n, y, x, c) of a picture. */
 static inline size_t vv_ref_at(VvTensor t, int n, int y, int x, int c) {
     return (size_t)((n * t.shape[1] + y) * t.shape[2] + x) * (size_t)t.pitch + (size_t)c;

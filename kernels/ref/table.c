@@ -52,6 +52,17 @@ const VvKernels *vv_kernels_ref(void) {
         .warp = vv_warp_ref,
         .blend = vv_blend_ref,
         .i420 = vv_i420_ref,
+        .silu = vv_silu_ref,
+        .flow_step = vv_flow_step_ref,
+        .norm = vv_norm_ref,
+        .gated_add = vv_gated_add_ref,
+        .embed = vv_embed_ref,
+        .rotary = vv_rotary_ref,
+        .attention_plan = vv_attention_plan_ref,
+        .attention = vv_attention_ref,
+        .decoupled_plan = vv_decoupled_plan_ref,
+        .decoupled = vv_decoupled_ref,
+        .noise = vv_noise_ref,
     };
     return &table;
 }

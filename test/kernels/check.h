@@ -25,9 +25,10 @@ typedef struct NamedCheck {
     void (*run)(Check *check);
 } NamedCheck;
 
-/* Lists that end with an empty one. The reference is held to the first two; what is compared with it, to all. */
-extern const NamedCheck vv_table_checks[], vv_definition_checks[];
-extern const NamedCheck vv_layer_checks[], vv_element_checks[], vv_flow_checks[];
+/* Lists that end with an empty one. The reference is held to the first line's; what is compared with it, to all. */
+extern const NamedCheck vv_table_checks[], vv_definition_checks[], vv_token_definition_checks[];
+extern const NamedCheck vv_layer_checks[], vv_element_checks[], vv_flow_checks[], vv_token_checks[],
+    vv_attention_checks[];
 
 enum { CHECK_SCRATCH = 1 << 24 }; /* bytes of the streams' scratch */
 
@@ -56,11 +57,19 @@ VvTensor check_picture(Check *check, VvDataType type, int n, int h, int w, int c
 /* A slice of a tensor with `margin` channels more on either side; 0 makes it dense. */
 VvTensor check_slice(Check *check, VvDataType type, int margin, int n, int h, int w, int c);
 
+/* The same of any rank. */
+VvTensor check_view(Check *check, VvDataType type, int margin, int rank, const int shape[]);
+
 /* Fills the view with uniform numbers low..high; bytes and whole numbers are rounded down. */
 void check_fill(Check *check, VvTensor tensor, double low, double high);
 
 /* A copy of the view and of what surrounds it, so that a second kernel may write it. */
 VvTensor check_twin(Check *check, VvTensor tensor);
+
+/* Puts 0, 1, 2 ... in the view's own order. */
+void check_count_up(VvTensor tensor);
+/* Puts these numbers, one for every element. */
+void check_put_all(VvTensor tensor, const double numbers[]);
 
 double check_get(VvTensor tensor, size_t row, int column);
 void check_put(VvTensor tensor, size_t row, int column, double value);
@@ -80,6 +89,9 @@ bool check_within(double got, double want, double base, double epsilon);
 /* Compares every element: within `base` plus the type's epsilon times its magnitude. */
 void check_equal(Check *check, VvTensor got, VvTensor want, double base);
 
+/* Compares every element with numbers worked out by hand, within 1e-5. */
+void check_numbers(Check *check, VvTensor got, const double want[]);
+
 /* Bytes that were rounded from numbers up to `error` apart. Rounding makes 1 of that where a border lies between them,
  * which is so for a share of `error` of all numbers; twice that for either side, and twice for chance, plus 2 for small
  * pictures, may differ. */
@@ -89,6 +101,11 @@ void check_bytes(Check *check, VvTensor got, VvTensor want, double error);
 
 /* How often code linked into the program (not the libraries below it) has allocated. */
 long check_allocations(void);
+
+/* ---- the CUDA kernels in the emulator ----------------------------------------------------------------------------- */
+
+/* test/cuda-emu: linked into its program only. */
+const VvKernels *vv_kernels_emulated(void) __attribute__((weak));
 
 /* ---- benchmark --------------------------------------------------------------------------------------------------- */
 

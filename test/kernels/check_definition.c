@@ -1,26 +1,9 @@
 /* Small cases worked out by hand, which the reference must meet too: order of channels, padding, rounding, units. */
 #include "test/kernels/check.h"
 
-/* Fills a tensor with 0, 1, 2 ... in its own order. */
-static void count_up(VvTensor t) {
-    const int columns = t.shape[t.rank - 1];
-    for (size_t row = 0; row < vv_tensor_rows(t); row++)
-        for (int c = 0; c < columns; c++)
-            check_put(t, row, c, (double)row * columns + c);
-}
-
-static void expect(Check *check, VvTensor got, const double *want) {
-    const int columns = got.shape[got.rank - 1];
-    for (size_t row = 0; row < vv_tensor_rows(got); row++)
-        for (int c = 0; c < columns; c++)
-            if (!check_within(check_get(got, row, c), want[row * (size_t)columns + (size_t)c], 1e-5, 0))
-                check_fail(check, "row %zu, channel %d: got %g, wanted %g", row, c, check_get(got, row, c),
-                           want[row * (size_t)columns + (size_t)c]);
-}
-
 static VvTensor floats(Check *check, int h, int w, int c) {
     const VvTensor t = check_picture(check, VV_F32, 1, h, w, c);
-    count_up(t);
+    check_count_up(t);
     return t;
 }
 
@@ -40,17 +23,17 @@ static void conv(Check *check) {
     VvConvSpec spec = {.in = 1, .out = 1, .kernel = 3, .stride = 1, .weights = upper_right};
     check_case(check, "zeros around");
     run_conv(check, &spec, src, (VvTensor){0}, dst);
-    expect(check, dst, (const double[]){0, 0, 0, 1, 2, 0, 4, 5, 0});
+    check_numbers(check, dst, (const double[]){0, 0, 0, 1, 2, 0, 4, 5, 0});
     check_case(check, "every other pixel");
     spec.stride = 2;
     run_conv(check, &spec, src, (VvTensor){0}, small);
-    expect(check, small, (const double[]){0, 0, 4, 0});
+    check_numbers(check, small, (const double[]){0, 0, 4, 0});
     check_case(check, "bias, residual, then ReLU");
     spec =
         (VvConvSpec){.in = 1, .out = 1, .kernel = 3, .stride = 1, .activation = VV_ACTIVATION_RELU, .residual = true};
     spec.weights = upper_right, spec.bias = &minus_two;
     run_conv(check, &spec, src, src, dst); /* 0 -2 +0, 0 -2 +1, 0 -2 +2, 1 -2 +3 ... */
-    expect(check, dst, (const double[]){0, 0, 0, 2, 4, 3, 8, 10, 6});
+    check_numbers(check, dst, (const double[]){0, 0, 0, 2, 4, 3, 8, 10, 6});
     check_free_all(check);
 }
 
@@ -62,11 +45,19 @@ static void linear(Check *check) {
     VvLinear *layer = NULL;
     size_t scratch = 0;
     check_case(check, "two rows");
-    count_up(src);
+    check_count_up(src);
     check_status(check, check->kernels->linear_open(&spec, &layer), VV_KERNEL_OK);
     check_status(check, check->kernels->linear_plan(layer, src, dst, &scratch), VV_KERNEL_OK);
     check_status(check, check->kernels->linear(check->stream, layer, src, (VvTensor){0}, dst), VV_KERNEL_OK);
-    expect(check, dst, (const double[]){210.5, 2, 543.5, 2});
+    check_numbers(check, dst, (const double[]){210.5, 2, 543.5, 2});
+    check->kernels->linear_close(&layer);
+    static const float apart[] = {1, -1, 0, -1, 0, 1};
+    const VvLinearSpec squared = {.in = 3, .out = 2, .activation = VV_ACTIVATION_SQUARED_RELU, .weights = apart};
+    check_case(check, "squared ReLU of -1 and 2");
+    check_status(check, check->kernels->linear_open(&squared, &layer), VV_KERNEL_OK);
+    check_status(check, check->kernels->linear_plan(layer, src, dst, &scratch), VV_KERNEL_OK);
+    check_status(check, check->kernels->linear(check->stream, layer, src, (VvTensor){0}, dst), VV_KERNEL_OK);
+    check_numbers(check, dst, (const double[]){0, 4, 0, 4});
     check->kernels->linear_close(&layer);
     check_free_all(check);
 }
@@ -76,11 +67,11 @@ static void rearranged(Check *check) {
     check_case(check, "pixel shuffle: channels are colour, row, column");
     const VvTensor packed = floats(check, 1, 1, 8), open = floats(check, 2, 2, 2);
     check_status(check, k->pixel_shuffle(check->stream, 2, packed, open), VV_KERNEL_OK);
-    expect(check, open, (const double[]){0, 4, 1, 5, 2, 6, 3, 7});
+    check_numbers(check, open, (const double[]){0, 4, 1, 5, 2, 6, 3, 7});
     check_case(check, "pixel unshuffle: and back");
     const VvTensor back = floats(check, 1, 1, 8);
     check_status(check, k->unshuffle2(check->stream, VV_BYTES_SYMMETRIC, open, back), VV_KERNEL_OK);
-    expect(check, back, (const double[]){0, 1, 2, 3, 4, 5, 6, 7});
+    check_numbers(check, back, (const double[]){0, 1, 2, 3, 4, 5, 6, 7});
     check_case(check, "bytes from -1 to 1, and their mean");
     const VvTensor bytes = check_picture(check, VV_U8, 1, 2, 2, 1), mean = check_picture(check, VV_U8, 1, 1, 1, 1);
     static const double values[] = {0, 255, 51, 204};
@@ -88,15 +79,15 @@ static void rearranged(Check *check) {
         check_put(bytes, i, 0, values[i]);
     const VvTensor numbers = floats(check, 1, 1, 4), scaled = floats(check, 1, 1, 1);
     check_status(check, k->unshuffle2(check->stream, VV_BYTES_SYMMETRIC, bytes, numbers), VV_KERNEL_OK);
-    expect(check, numbers, (const double[]){-1, 1, -0.6, 0.6});
+    check_numbers(check, numbers, (const double[]){-1, 1, -0.6, 0.6});
     check_status(check, k->pool2_bytes(check->stream, VV_BYTES_SYMMETRIC, bytes, scaled), VV_KERNEL_OK);
-    expect(check, scaled, (const double[]){0});
+    check_numbers(check, scaled, (const double[]){0});
     check_status(check, k->pool2_bytes(check->stream, VV_BYTES_SYMMETRIC, bytes, mean), VV_KERNEL_OK);
-    expect(check, mean, (const double[]){128}); /* 127.5 rounds up */
+    check_numbers(check, mean, (const double[]){128}); /* 127.5 rounds up */
     check_case(check, "upsampling repeats");
     const VvTensor two = floats(check, 1, 2, 1), eight = floats(check, 2, 4, 1);
     check_status(check, k->upsample2(check->stream, two, eight), VV_KERNEL_OK);
-    expect(check, eight, (const double[]){0, 0, 1, 1, 0, 0, 1, 1});
+    check_numbers(check, eight, (const double[]){0, 0, 1, 1, 0, 0, 1, 1});
     check_free_all(check);
 }
 
@@ -110,15 +101,15 @@ static void warp(Check *check) {
     VvWarp warp = {.src = src, .flow = vv_tensor_channels(field, 0, 2), .dst = dst, .unit = VV_FLOW_PIXELS};
     check_case(check, "between cells: 0, 1/4, 3/4, 1; in pixels");
     check_status(check, check->kernels->warp(check->stream, &warp), VV_KERNEL_OK);
-    expect(check, dst, (const double[]){0, 1.25, 2.75, 3});
+    check_numbers(check, dst, (const double[]){0, 1.25, 2.75, 3});
     check_case(check, "in cells, of two pixels each");
     warp.unit = VV_FLOW_CELLS;
     check_status(check, check->kernels->warp(check->stream, &warp), VV_KERNEL_OK);
-    expect(check, dst, (const double[]){0, 1.5, 3, 3});
+    check_numbers(check, dst, (const double[]){0, 1.5, 3, 3});
     check_case(check, "in half pictures, half visible");
     warp.unit = VV_FLOW_HALVES, warp.occlusion = vv_tensor_channels(field, 2, 1); /* -2 + 2: sigmoid 0 */
     check_status(check, check->kernels->warp(check->stream, &warp), VV_KERNEL_OK);
-    expect(check, dst, (const double[]){0, 0.75, 1.5, 1.5});
+    check_numbers(check, dst, (const double[]){0, 0.75, 1.5, 1.5});
     check_free_all(check);
 }
 
@@ -137,7 +128,7 @@ static void blend(Check *check) {
     const VvBlend blend = {.portrait = portrait, .flow = flow, .painted = painted, .dst = dst};
     check_case(check, "own, painted, and half of each, clamped");
     check_status(check, check->kernels->blend(check->stream, &blend), VV_KERNEL_OK);
-    expect(check, dst, (const double[]){0, 10, 20, 0, 204, 255, 0, 162, 255}); /* 162.5 rounds to even */
+    check_numbers(check, dst, (const double[]){0, 10, 20, 0, 204, 255, 0, 162, 255}); /* 162.5 rounds to even */
     check_free_all(check);
 }
 
@@ -153,7 +144,7 @@ static void i420(Check *check) {
             for (int c = 0; c < 3; c++)
                 check_put(rgb, row, c, k[c]);
         check_status(check, check->kernels->i420(check->stream, rgb, dst), VV_KERNEL_OK);
-        expect(check, dst, (const double[]){k[3], k[3], k[3], k[3], k[4], k[5]});
+        check_numbers(check, dst, (const double[]){k[3], k[3], k[3], k[3], k[4], k[5]});
     }
     check_free_all(check);
 }

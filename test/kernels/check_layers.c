@@ -12,9 +12,17 @@ static double sum_rounding(int products) {
     return (1 + sqrt(products)) * sqrt(products) * ldexp(1, -24);
 }
 
+/* A square doubles that relatively: of sums up to 2 + sqrt(K) it makes twice so much as large a difference. */
+static double rounding(VvActivation activation, int products) {
+    const double sum = sum_rounding(products);
+    return activation == VV_ACTIVATION_SQUARED_RELU ? 2 * (2 + sqrt(products)) * sum : sum;
+}
+
 /* Source and destination types that layers take. */
 static const VvDataType types[][2] = {{VV_F32, VV_F32}, {VV_BF16, VV_BF16}, {VV_BF16, VV_F32}};
 enum { TYPES = sizeof types / sizeof *types };
+
+static const char *const activations[] = {"", ", relu", ", squared relu"};
 
 /* Whether the table's layers take this source type on this processor. */
 static bool takes(const Check *check, VvDataType type) {
@@ -53,7 +61,7 @@ static VvConvSpec random_spec(Check *check, const ConvCase *c) {
         .out = c->out,
         .kernel = c->kernel,
         .stride = c->stride,
-        .activation = check_below(check, 2) ? VV_ACTIVATION_RELU : VV_ACTIVATION_NONE,
+        .activation = (VvActivation)check_below(check, 3),
         .residual = check_below(check, 2),
         .weights = random_numbers(check, weights, 1 / sqrt(c->in * c->kernel * c->kernel)),
         .bias = check_below(check, 4) ? random_numbers(check, (size_t)c->out, 1) : NULL,
@@ -74,7 +82,7 @@ static void conv_batch(Check *check, const VvConvSpec *spec, VvConv *conv, VvCon
     const int h = (c->h - 1) / c->stride + 1, w = (c->w - 1) / c->stride + 1;
     check_case(check, "%dx%dx%dx%d to %d, %dx%d by %d, %s to %s, margins %d and %d%s%s", batch, c->h, c->w, c->in,
                c->out, c->kernel, c->kernel, c->stride, vv_type_name(from), vv_type_name(to), margin[0], margin[1],
-               spec->activation == VV_ACTIVATION_RELU ? ", relu" : "",
+               activations[spec->activation],
                !spec->residual ? ""
                : in_place      ? ", residual in place"
                                : ", residual");
@@ -98,7 +106,7 @@ static void conv_batch(Check *check, const VvConvSpec *spec, VvConv *conv, VvCon
         check_fail(check, "wants %zu bytes of scratch", scratch);
     check_status(check, check->kernels->conv(check->stream, conv, src, in_place ? got : other, got), VV_KERNEL_OK);
     check_status(check, check->ref->conv(check->ref_stream, ref, src, in_place ? want : other, want), VV_KERNEL_OK);
-    check_equal(check, got, want, sum_rounding(c->in * c->kernel * c->kernel));
+    check_equal(check, got, want, rounding(spec->activation, c->in * c->kernel * c->kernel));
     check_free_all(check);
 }
 
@@ -151,7 +159,7 @@ static void linear_case(Check *check, const VvLinearSpec *spec, VvLinear *linear
     const int margin[2] = {check_below(check, 2) ? 0 : 7, check_below(check, 2) ? 0 : 1};
     const bool in_place = check_below(check, 2);
     check_case(check, "%dx%dx%d to %d, %s to %s, margins %d and %d%s%s", c->n, c->t, c->in, c->out, vv_type_name(from),
-               vv_type_name(to), margin[0], margin[1], spec->activation == VV_ACTIVATION_RELU ? ", relu" : "",
+               vv_type_name(to), margin[0], margin[1], activations[spec->activation],
                !spec->residual ? ""
                : in_place      ? ", residual in place"
                                : ", residual");
@@ -170,7 +178,7 @@ static void linear_case(Check *check, const VvLinearSpec *spec, VvLinear *linear
     check_status(check, check->ref->linear_plan(ref, src, want, &none), VV_KERNEL_OK);
     check_status(check, check->kernels->linear(check->stream, linear, src, in_place ? got : other, got), VV_KERNEL_OK);
     check_status(check, check->ref->linear(check->ref_stream, ref, src, in_place ? want : other, want), VV_KERNEL_OK);
-    check_equal(check, got, want, sum_rounding(c->in));
+    check_equal(check, got, want, rounding(spec->activation, c->in));
     check_free_all(check);
 }
 
@@ -181,7 +189,7 @@ static void linear(Check *check) {
         float *bias = check_below(check, 4) ? random_numbers(check, (size_t)c->out, 1) : NULL;
         const VvLinearSpec spec = {.in = c->in,
                                    .out = c->out,
-                                   .activation = i % 2 ? VV_ACTIVATION_RELU : VV_ACTIVATION_NONE,
+                                   .activation = (VvActivation)check_below(check, 3),
                                    .residual = check_below(check, 2),
                                    .weights = weights,
                                    .bias = bias};

@@ -11,9 +11,16 @@
 #include "test/kernels/check.h"
 
 static const char *const backends[] = {"ref", "cpu-bf16", "cpu-f32", "cpu-avx2", "cpu-plain"};
-static const NamedCheck *const groups[] = {vv_table_checks, vv_definition_checks, vv_layer_checks, vv_element_checks,
-                                           vv_flow_checks};
-enum { GROUPS = sizeof groups / sizeof *groups, REF_GROUPS = 2 };
+static const NamedCheck *const groups[] = {vv_table_checks, vv_definition_checks, vv_token_definition_checks,
+                                           vv_layer_checks, vv_element_checks,    vv_flow_checks,
+                                           vv_token_checks, vv_attention_checks};
+enum { GROUPS = sizeof groups / sizeof *groups, REF_GROUPS = 3 };
+
+static const VvKernels *kernels_named(const char *name) {
+    if (strcmp(name, "cuda-emu") == 0)
+        return vv_kernels_emulated ? vv_kernels_emulated() : NULL;
+    return vv_kernels_named(name);
+}
 
 typedef struct Options {
     const char *kernels, *check;
@@ -88,7 +95,7 @@ int main(int count, char **arguments) {
         fprintf(stderr, "usage: checkkernels [--kernels=NAME] [--check=NAME] [--seed=N|random] [--bench]\n");
         return 2;
     }
-    const VvKernels *chosen = options.kernels ? vv_kernels_named(options.kernels) : NULL;
+    const VvKernels *chosen = options.kernels ? kernels_named(options.kernels) : NULL;
     if (options.kernels && !chosen) {
         fprintf(stderr, "checkkernels: no kernels \"%s\" on this machine\n", options.kernels);
         return 2;

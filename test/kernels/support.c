@@ -65,7 +65,7 @@ typedef struct Piece {
 static Piece pieces[PIECES_MAX];
 static int piece_count;
 
-static VvTensor piece_of(Check *check, VvDataType type, int margin, int rank, const int shape[]) {
+VvTensor check_view(Check *check, VvDataType type, int margin, int rank, const int shape[]) {
     int wide[VV_RANK_MAX];
     memcpy(wide, shape, (size_t)rank * sizeof *wide);
     wide[rank - 1] += 2 * margin;
@@ -83,7 +83,7 @@ static VvTensor piece_of(Check *check, VvDataType type, int margin, int rank, co
 }
 
 VvTensor check_tensor(Check *check, VvDataType type, int rank, const int shape[]) {
-    return piece_of(check, type, 0, rank, shape);
+    return check_view(check, type, 0, rank, shape);
 }
 
 VvTensor check_picture(Check *check, VvDataType type, int n, int h, int w, int c) {
@@ -91,7 +91,7 @@ VvTensor check_picture(Check *check, VvDataType type, int n, int h, int w, int c
 }
 
 VvTensor check_slice(Check *check, VvDataType type, int margin, int n, int h, int w, int c) {
-    return piece_of(check, type, margin, 4, (const int[]){n, h, w, c});
+    return check_view(check, type, margin, 4, (const int[]){n, h, w, c});
 }
 
 static Piece *piece_behind(VvTensor tensor) {
@@ -104,7 +104,7 @@ static Piece *piece_behind(VvTensor tensor) {
 
 VvTensor check_twin(Check *check, VvTensor tensor) {
     const Piece original = *piece_behind(tensor);
-    const VvTensor twin = piece_of(check, tensor.type, original.first, tensor.rank, tensor.shape);
+    const VvTensor twin = check_view(check, tensor.type, original.first, tensor.rank, tensor.shape);
     memcpy(pieces[piece_count - 1].memory, original.memory, vv_tensor_bytes(original.whole));
     return twin;
 }
@@ -167,6 +167,20 @@ void check_fill(Check *check, VvTensor tensor, double low, double high) {
             check_put(tensor, row, column, check_between(check, low, high));
 }
 
+void check_put_all(VvTensor tensor, const double numbers[]) {
+    const int columns = tensor.shape[tensor.rank - 1];
+    for (size_t row = 0; row < vv_tensor_rows(tensor); row++)
+        for (int c = 0; c < columns; c++)
+            check_put(tensor, row, c, numbers[row * (size_t)columns + (size_t)c]);
+}
+
+void check_count_up(VvTensor tensor) {
+    const int columns = tensor.shape[tensor.rank - 1];
+    for (size_t row = 0; row < vv_tensor_rows(tensor); row++)
+        for (int c = 0; c < columns; c++)
+            check_put(tensor, row, c, (double)row * columns + c);
+}
+
 /* ---- comparison -------------------------------------------------------------------------------------------------- */
 
 double check_epsilon(VvDataType type) {
@@ -192,6 +206,15 @@ void check_equal(Check *check, VvTensor got, VvTensor want, double base) {
                 check_fail(check, "row %zu, channel %d: got %.9g, wanted %.9g within %.3g", row, column, a, b,
                            base + epsilon * fabs(b));
         }
+}
+
+void check_numbers(Check *check, VvTensor got, const double want[]) {
+    const int columns = got.shape[got.rank - 1];
+    for (size_t row = 0; row < vv_tensor_rows(got); row++)
+        for (int c = 0; c < columns; c++)
+            if (!check_within(check_get(got, row, c), want[row * (size_t)columns + (size_t)c], 1e-5, 0))
+                check_fail(check, "row %zu, channel %d: got %g, wanted %g", row, c, check_get(got, row, c),
+                           want[row * (size_t)columns + (size_t)c]);
 }
 
 void check_bytes(Check *check, VvTensor got, VvTensor want, double error) {

@@ -13,27 +13,6 @@ enum {
     BLOCK_CELLS = 256, /* of the flow under them */
 };
 
-/* exp for vector code: 2^whole times a polynomial for 2^part. Relative error below 2e-7; NaN stays. */
-VV_ALWAYS_INLINE float exp_of(float x) {
-    const float magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to whole numbers */
-    const float low = x < -87.0f ? -87.0f : x, clamped = low > 88.0f ? 88.0f : low;
-    const float shifted = clamped * 1.44269504f + magic, whole = shifted - magic;
-    const float part = (clamped - whole * 0.693359375f) + whole * 2.12194440e-4f; /* ln 2 in two pieces */
-    float value = 1.0f / 5040;
-    value = value * part + 1.0f / 720;
-    value = value * part + 1.0f / 120;
-    value = value * part + 1.0f / 24;
-    value = value * part + 1.0f / 6;
-    value = value * part + 0.5f;
-    value = value * part + 1.0f;
-    value = value * part + 1.0f;
-    return value * float_of((bits_of(shifted) - bits_of(magic) + 127) << 23);
-}
-
-VV_ALWAYS_INLINE float sigmoid_of(float x) {
-    return 1.0f / (1.0f + exp_of(-x));
-}
-
 /* Bilinear taps of a block: pixel numbers of the picture, and weights that add up to 1 (times what is seen). */
 typedef struct Taps {
     int32_t at[4][BLOCK];
