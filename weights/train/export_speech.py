@@ -6,7 +6,7 @@
 
 Tensors are named speech.LAYER, as in speech.py, and speech.mouth_scale is what the mouth was divided by in training. A
 golden file is a file of weights with log-mel rows and results beside them, named golden.STAGE; they come from the
-weights as stored, in f32. Before and after the rows is silence.
+weights as stored, in f32. Before and after the rows is silence. The layers' matrices are stored as bytes (export.in_bytes).
 """
 
 import argparse
@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from dataset import Dataset, DatasetError
-from export import ExportError, bfloat16, from_bfloat16, read_safetensors, write_safetensors
+from export import ExportError, bfloat16, from_bfloat16, in_bytes, of_bytes, read_safetensors, write_safetensors
 from export_codec import commit
 from speech import BANDS, ROWS, Speech, SpeechConfig
 from voices import MOUTH, mel_of
@@ -72,24 +72,30 @@ def speech_of_weights(path):
     offsets, taps = config["offsets"], config["taps"]
     net = Speech(SpeechConfig(config["width"], tuple(tuple(offsets[i:i + taps]) for i in range(0, len(offsets), taps)),
                               tuple(config["mouth"].split()), tuple(config["phones"].split())))
-    net.load_state_dict({name: torch.from_numpy(np.array(tensors[f"speech.{name}"], np.float32))
+    net.load_state_dict({name: torch.from_numpy(np.array(of_bytes(tensors, f"speech.{name}"), np.float32))
                          for name in net.state_dict()})
     return net, np.array(tensors["speech.mouth_scale"]), provenance
 
 
 def rounded(net):
-    """Rounds the weights to what bfloat16 holds; a golden dump then comes from the numbers that are in the file."""
+    """Rounds the weights to what the file holds; a golden dump then comes from the numbers that are in it."""
+    kept = packed(net, np.ones(1, np.float32))
     with torch.no_grad():
-        for value in net.parameters():
+        for name, value in net.named_parameters():
+            name = f"speech.{name}"
             if value.dim() > 1:
-                value.copy_(torch.from_numpy(from_bfloat16(bfloat16(value.numpy()).array)))
+                value.copy_(torch.from_numpy(of_bytes(kept, name) if f"{name}.scale" in kept
+                                             else from_bfloat16(kept[name].array)))
 
 
 def packed(net, scale):
     out = {"speech.mouth_scale": scale}
     for name, value in net.state_dict().items():
         value = value.numpy()
-        out[f"speech.{name}"] = value.astype(np.float32) if value.ndim == 1 else bfloat16(value)
+        if name.startswith("layers.") and value.ndim == 2:
+            out.update(in_bytes(f"speech.{name}", value))
+        else:
+            out[f"speech.{name}"] = value.astype(np.float32) if value.ndim == 1 else bfloat16(value)
     return out
 
 

@@ -1,6 +1,6 @@
 """Trains the speech encoder on the sound and the labels of dataset folders (pictures are not needed).
 
-    OMP_WAIT_POLICY=passive python3 train_speech.py DATASET... RUN --minutes 20 [--real FILE...] [--from CHECKPOINT]
+    OMP_WAIT_POLICY=passive python3 train_speech.py DATASET... RUN --minutes 20 [--real FILE...] [--begin CHECKPOINT]
 
 RUN gets log.jsonl and checkpoint.pt; the same command goes on after an interruption. `--real` are aligned recordings
 (align.py), which then are a share of every batch.
