@@ -2,11 +2,12 @@
 by what the speech encoder hears in both.
 
     OMP_WAIT_POLICY=passive python3 align.py PERFORMER SPEECH_RUN OUT [--clips N] [--keep SHARE]
-    OMP_WAIT_POLICY=passive python3 align.py PERFORMER SPEECH_RUN --check
+    OMP_WAIT_POLICY=passive python3 align.py PERFORMER SPEECH_RUN [OUT] --check
 
 PERFORMER is the program visavis-performer, SPEECH_RUN a run of train_speech.py. OUT gets alignment.txt, a line for each
-clip (for `visavis-performer dataset --alignment`), and SPEAKER.npz, which training reads (aligned.py). An encoder that was
-trained on these aligns them again, better. `--check` aligns synthetic voices, whose times are known.
+clip (for `visavis-performer dataset --alignment`), and SPEAKER.npz, which training reads (aligned.py); the same command, with
+more clips too, goes on after an interruption. An encoder that was trained on these aligns them again, better, into another
+OUT. `--check` aligns synthetic voices, whose times are known, and holds OUT's times against the sound of the recordings.
 """
 
 import argparse
@@ -21,14 +22,15 @@ import numpy as np
 import torch
 
 from aligned import write_pieces
-from performer import Performer, PerformerError, text_of
+from alignment import PAUSE, Results, alignment_lines, phones_of_steps, plain, sound_errors
+from performer import Performer, PerformerError
 from run import threads
 from tracks import load_speech
 from voices import mel_of
 from warp import carry_over, warp
 
-STEP = 10  # ms: the encoder's steps are 20, and it hears everything twice, half a step apart
-PAUSE, SHORTEST_PAUSE = "pau", 12  # steps
+STEP = 10  # ms: the encoder's steps are 20, and what lies between is between them
+SHORTEST_PAUSE = 12  # steps
 LABEL, PAUSING = 0.15, 0.25  # what a phone that is not heard costs, in logarithms, beside the states' distance; and a pause
 SHORTEST, LONGEST = 0.4, 20.0  # seconds of a recording
 TRIED = ("m3", "f2")  # of these voices, the one that a speaker is aligned from best
@@ -48,21 +50,18 @@ class Listener:
     def hear(self, pcm):
         """pcm -> (states [steps, width] of length 1, logarithms of the phones' shares [steps, phones])."""
         mel = mel_of(pcm)
-        rows = len(mel) // 2 * 2
-        silent = np.log(1e-6)
-        shifted = np.concatenate([mel[1:rows], np.full((1, mel.shape[1]), silent, np.float32)])
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            hidden = self.net(torch.from_numpy(np.stack([mel[:rows], shifted])))
+            hidden = self.net(torch.from_numpy(mel[:len(mel) // 2 * 2][None]))
             heard = self.net.heads(hidden)[1].float().log_softmax(-1)
-        return tuple(self._between(x) for x in (torch.nn.functional.normalize(hidden.float(), dim=-1), heard))
+        return tuple(self._between(x[0].numpy()) for x in (torch.nn.functional.normalize(hidden.float(), dim=-1), heard))
 
     @staticmethod
-    def _between(pair):
-        """[2, steps, n], the second half a step later -> [2 steps, n]; step s is about 10 s + 10 ms."""
-        return pair.transpose(0, 1).flatten(0, 1).numpy()
+    def _between(x):
+        """[steps, n] -> [2 steps, n]: step s has its middle at 10 s + 10 ms."""
+        return np.stack([x, (x + np.concatenate([x[1:], x[-1:]])) / 2], 1).reshape(-1, x.shape[1])
 
     def owners(self, phones, steps):
-        """Which of the phones each step belongs to. Step s of `hear` has its middle at 10 s + 10 ms."""
+        """Which of the phones each step of `hear` belongs to."""
         ends = np.array([end for _, _, end in phones])
         return np.minimum(np.searchsorted(ends, np.arange(steps) * STEP + STEP, "right"), len(phones) - 1)
 
@@ -75,30 +74,7 @@ class Listener:
         cost = (1 - a @ b.T) + LABEL * surprise[:, label].T
         pause = PAUSING + 4 * LABEL * surprise[:, self.phones.index(PAUSE)]
         path, mean = warp(cost, pause)
-        return self._runs(carry_over(path, owner, SHORTEST_PAUSE), phones), mean
-
-    def _runs(self, owned, phones):
-        """Runs of equal owners as phones with times. A phone around a pause keeps its longer part only."""
-        edges = np.concatenate([[0], np.flatnonzero(np.diff(owned)) + 1, [len(owned)]])
-        longest = {}
-        for begin, end in zip(edges[:-1], edges[1:]):
-            longest[owned[begin]] = max(longest.get(owned[begin], 0), end - begin)
-        out = []
-        for begin, end in zip(edges[:-1], edges[1:]):
-            whole = owned[begin] >= 0 and end - begin == longest[owned[begin]]
-            name = phones[owned[begin]][0] if whole else PAUSE
-            # A step's neighbours meet half-way between their middles.
-            times = (int(begin) * STEP + STEP // 2 if begin else 0, int(end) * STEP + STEP // 2)
-            if out and name == PAUSE and out[-1][0] == PAUSE:
-                out[-1] = (PAUSE, out[-1][1], times[1])
-            else:
-                out.append((name, *times))
-        return out
-
-
-def plain(text):
-    """A text without the marks that its file has for itself."""
-    return re.sub(r"\\.|%\d|[\"<>_*]", " ", text).strip()
+        return phones_of_steps(carry_over(path, owner, SHORTEST_PAUSE), phones, STEP), mean
 
 
 class Aligner:
@@ -115,7 +91,10 @@ class Aligner:
         if not SHORTEST <= len(pcm) / 16000 <= LONGEST:
             raise PerformerError("too short or too long")
         said, phones = self.performer.say(f"espeak-{accent}+{variant}", plain(recording.text))
-        return self.listener.align(said, phones, pcm)
+        found, cost = self.listener.align(said, phones, pcm)
+        if all(name == PAUSE for name, _, _ in found):
+            raise PerformerError("nothing but a pause was found")
+        return found, cost
 
     def choose(self, recordings):
         """Sets the voice that a speaker's clips are aligned from; the first few tell. False: none can."""
@@ -130,48 +109,48 @@ class Aligner:
             self.voice[recordings[0].speaker] = min(costs, key=lambda v: np.mean(costs[v]))
         return bool(costs)
 
-    def speaker(self, recordings):
-        """All clips of a speaker -> {recording: (phones, cost)}."""
-        out = {}
-        if not self.choose(recordings):
-            return out
-        for recording in recordings:
-            try:
-                out[recording] = self.clip(recording)
-            except PerformerError:
-                continue
-        return out
+    def align(self, recordings, results):
+        """Aligns those clips of a speaker that are not in `results` yet, and adds them."""
+        missing = [recording for recording in recordings if recording.file not in results.of]
+        if missing and self.choose(recordings):
+            for recording in missing:
+                try:
+                    results.add(recording.file, *self.clip(recording))
+                except PerformerError:
+                    results.add(recording.file, [], np.inf)
 
 
-def best(aligned, keep):
-    """The share `keep` with the lowest cost."""
-    limit = np.quantile([cost for _, cost in aligned.values()], keep) if aligned else 0
-    return {recording: phones for recording, (phones, cost) in aligned.items() if cost <= limit}
+def speakers_of(recordings):
+    """{speaker: recordings with a text}, sorted by name."""
+    out = {}
+    for recording in recordings:
+        if recording.text:
+            out.setdefault(recording.speaker, []).append(recording)
+    return dict(sorted(out.items()))
 
 
 def align(options, performer, listener):
-    chance = np.random.default_rng(options.seed)
-    speakers = {}
-    for recording in performer.recordings():
-        if recording.text and (not options.only or re.fullmatch(options.only, recording.speaker)):
-            speakers.setdefault(recording.speaker, []).append(recording)
     os.makedirs(options.out, exist_ok=True)
-    aligner, lines, began = Aligner(performer, listener), [], time.time()
-    for speaker, recordings in sorted(speakers.items()):
-        recordings = [recordings[i] for i in chance.permutation(len(recordings))[:options.clips]]
-        aligned = aligner.speaker(recordings)
-        kept = best(aligned, options.keep)
-        if not kept:
-            print(f"{speaker}: none of {len(recordings)} clips could be aligned", flush=True)
+    results, aligner = Results(os.path.join(options.out, "results.txt")), Aligner(performer, listener)
+    lines, began = [], time.time()
+    for speaker, recordings in speakers_of(performer.recordings()).items():
+        if options.only and not re.fullmatch(options.only, speaker):
+            lines += alignment_lines(results.best(recordings, options.keep)[0])
             continue
-        costs = [cost for _, cost in aligned.values()]
+        order = np.random.default_rng(options.seed).permutation(len(recordings))
+        recordings = [recordings[i] for i in order[:options.clips]]
+        aligner.align(recordings, results)
+        kept, costs = results.best(recordings, options.keep)
+        if not kept:
+            print(f"{speaker}: none of {len(recordings)} clips can be aligned", flush=True)
+            continue
         seconds = write_pieces(os.path.join(options.out, speaker + ".npz"), performer, kept, listener.phones, options.seed)
-        lines += [f"{recording.file}\t{text_of(phones)}\n" for recording, phones in kept.items()]
-        with open(os.path.join(options.out, "alignment.txt"), "w", encoding="utf-8") as file:
-            file.writelines(sorted(lines))
-        print(f"{speaker}: {len(kept)} of {len(recordings)} clips, {seconds / 60:.1f} min, from {aligner.voice[speaker]}, cost "
-              f"{np.median(costs):.3f} (9 in 10 below {np.quantile(costs, 0.9):.3f}); {(time.time() - began) / 60:.1f} min",
-              flush=True)
+        lines += alignment_lines(kept)
+        print(f"{speaker}: {len(kept)} of {len(recordings)} clips, {seconds / 60:.1f} min, cost {np.median(costs):.3f} "
+              f"(9 in 10 below {np.quantile(costs, 0.9):.3f}); {(time.time() - began) / 60:.1f} min", flush=True)
+    results.close()
+    with open(os.path.join(options.out, "alignment.txt"), "w", encoding="utf-8") as file:
+        file.writelines(sorted(lines))
 
 
 # ---- where the truth is known -------------------------------------------------------------------------------------
@@ -227,6 +206,21 @@ def check(performer, listener):
     return good
 
 
+HEARD = 40  # clips of a speaker
+
+
+def check_recordings(performer, results, keep):
+    """Prints how far boundaries that can be heard, of vowels and hisses, are from where they are heard."""
+    print(f"{'speaker':26}{'clips':>7}{'boundaries':>12}{'median':>8}{'90 %':>7}{'bias':>7}  ms")
+    for speaker, recordings in speakers_of(performer.recordings()).items():
+        kept = list(results.best(recordings, keep)[0].items())[:HEARD]
+        errors = [e for recording, phones in kept for e in sound_errors(mel_of(performer.load(recording.file)), phones)]
+        if errors:
+            size = np.abs(errors)
+            print(f"{speaker:26}{len(kept):7}{len(errors):12}{np.median(size):8.0f}{np.quantile(size, 0.9):7.0f}"
+                  f"{np.median(errors):+7.0f}", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("performer")
@@ -235,7 +229,7 @@ def main():
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--clips", type=int, default=100000, help="of a speaker, at most")
     parser.add_argument("--keep", type=float, default=0.85, help="share of a speaker's clips that is kept, those of low cost")
-    parser.add_argument("--only", help="speakers, a regular expression")
+    parser.add_argument("--only", help="these speakers, a regular expression")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
@@ -245,7 +239,10 @@ def main():
     with Performer(options.performer) as performer:
         listener = Listener(options.speech)
         if options.check:
-            return 0 if check(performer, listener) else 1
+            good = check(performer, listener)
+            if options.out:
+                check_recordings(performer, Results(os.path.join(options.out, "results.txt")), options.keep)
+            return 0 if good else 1
         align(options, performer, listener)
     return 0
 

@@ -1,13 +1,17 @@
 """Aligned recordings as training reads them: a speaker's short clips laid one after another, with pauses, in pieces that are
 long enough for crops; with the mouth that the performer makes of their phones."""
 
+import os
+
 import numpy as np
 
+from alignment import PAUSE
 from voices import MOUTH, mel_of, mouth_of, to_steps
 
 RATE, STEP = 16000, 320  # samples a second, and a step
 SECONDS = 12, 28  # of a piece, about
-PAUSE = 0.15, 0.8  # seconds between clips
+GAP = 0.1, 0.7  # seconds between clips
+QUIET = 250  # ms that a clip keeps of the silence at its ends
 FADE = 160  # samples at a clip's ends
 
 
@@ -15,17 +19,24 @@ class AlignedError(Exception):
     """The file is none of align.py's."""
 
 
+def trimmed(pcm, phones):
+    """A clip without most of the silence at its ends, whole milliseconds long."""
+    heard = [phone for phone in phones if phone[0] != PAUSE]
+    first, last = heard[0][1], heard[-1][2]
+    begin, end = max(0, first - QUIET), min(len(pcm) * 1000 // RATE, last + QUIET)
+    inside = [(name, max(b, begin) - begin, min(e, end) - begin) for name, b, e in phones if e > begin and b < end]
+    return pcm[begin * 16:end * 16], inside
+
+
 def lay(clips, chance):
     """[(pcm, phones), ...] -> one (pcm int16, phones), with pauses and a quiet noise throughout."""
     sound, phones, at = [], [], 0
     for pcm, times in clips:
-        gap = int(chance.uniform(*PAUSE) * 1000) * RATE // 1000
+        gap = int(chance.uniform(*GAP) * 1000) * RATE // 1000
         begin = (at + gap) * 1000 // RATE
-        pcm = pcm[:len(pcm) // 16 * 16].astype(np.float32)  # whole milliseconds
         slope = np.minimum(1, np.arange(len(pcm)) / FADE)
         sound += [np.zeros(gap, np.float32), pcm * slope * slope[::-1] * chance.uniform(0.4, 1.2)]
-        last = len(pcm) * 1000 // RATE
-        phones += [(name, begin + b, begin + min(e, last)) for name, b, e in times if b < last]
+        phones += [(name, begin + b, begin + e) for name, b, e in times]
         at += gap + len(pcm)
     sound.append(np.zeros(-at % (2 * STEP) + 8 * STEP, np.float32))
     sound = np.concatenate(sound)
@@ -50,7 +61,7 @@ def groups(lengths, chance):
             out.append([])
             total, wanted = 0, chance.uniform(*SECONDS)
         out[-1].append(k)
-        total += lengths[k] + np.mean(PAUSE)
+        total += lengths[k] + np.mean(GAP)
     if len(out) > 1 and total < SECONDS[0]:
         rest = out.pop()
         out[-1] += rest
@@ -58,10 +69,10 @@ def groups(lengths, chance):
 
 
 def write_pieces(path, performer, aligned, names, seed):
-    """{recording: phones} of one speaker -> a file that Aligned reads. Returns how many seconds it has."""
+    """{recording: phones} of one speaker -> a file that Aligned reads. Returns how many seconds that is."""
     chance = np.random.default_rng(seed)
     recordings = list(aligned)
-    clips = [(performer.load(r.file), aligned[r]) for r in recordings]
+    clips = [trimmed(performer.load(r.file), aligned[r]) for r in recordings]
     mel, mouth, phone, lengths = [], [], [], []
     for group in groups([len(pcm) / RATE for pcm, _ in clips], chance):
         pcm, phones = lay([clips[k] for k in group], chance)
@@ -72,9 +83,10 @@ def write_pieces(path, performer, aligned, names, seed):
         phone.append(phones_by_step(phones, names, steps))
         lengths.append(steps)
     about = recordings[0]
-    with open(path, "wb") as file:
+    with open(path + ".new", "wb") as file:
         np.savez(file, mel=np.concatenate(mel), mouth=np.concatenate(mouth), phone=np.concatenate(phone), lengths=lengths,
                  speaker=about.speaker, language=about.language, split=about.split, names=names, columns=MOUTH)
+    os.replace(path + ".new", path)
     return sum(lengths) * STEP / RATE
 
 

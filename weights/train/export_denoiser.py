@@ -4,6 +4,7 @@
     export_denoiser.py --head --run RUN weights/head.safetensors       of a run of train_head.py
     export_denoiser.py --weights denoiser.safetensors --golden stages  inputs and outputs with the weights of a file
     export_denoiser.py [--head] --random 3 --tiny --golden test/golden/denoiser.safetensors
+    export_denoiser.py --random 3 --model test/golden/model            a small model whose parts fit each other
 
 Tensors are named denoiser.PART or head.PART as in denoiser.py and head.py; each block's prior is written as the table that
 it amounts to. A golden file is a file of weights with inputs and outputs beside them, named golden.STAGE; they come from
@@ -18,15 +19,23 @@ import sys
 import numpy as np
 import torch
 
+import export_codec
+import export_speech
+from codec import CodecConfig
 from denoiser import Denoiser, DenoiserConfig
-from export import ExportError, bfloat16, read_safetensors, write_safetensors
-from export_codec import commit, rounded
+from export import ExportError, bfloat16, from_bfloat16, read_safetensors, write_safetensors
+from export_codec import commit
 from head import Head, HeadConfig
 
 # Small, and with numbers that no vector length divides; heads of an even size, as rotary positions need.
 TINY = DenoiserConfig(grid=4, latent=5, width=36, heads=2, blocks=3, overlap=4, whole=1, fresh=3, speech=14, before=2, after=1,
                       bank=7, told=9, coarse=2, emotion=11, rotary=(4, 3, 2))
 TINY_HEAD = HeadConfig(width=20, mixture=3, grid=4, mask=6)
+# Of a whole small model: the server's frames and numbers, and widths that agree.
+MODEL_CODEC = CodecConfig(grid=4, latent=5, motion=(6, 8, 12, 16), trunk=(6, 8, 10, 12, 14), maps=(4, 6, 8, 10, 12),
+                          decoder=(8, 10, 12, 14, 18), residual=(1, 0, 1, 2, 1))
+MODEL_DENOISER = DenoiserConfig(grid=4, latent=5, width=36, heads=2, blocks=3, speech=export_speech.TINY.width, bank=7,
+                                rotary=(4, 3, 2))
 TRAINING_ONLY = ("no_overlap", ".centre", ".narrowness")
 STEPS = 2
 SEED, WINDOW = 0x0123456789ABCDEF, 0x100000007  # of the golden noise
@@ -119,6 +128,14 @@ def net_of_weights(path):
     return net, provenance
 
 
+def rounded(net):
+    """Rounds the matrices to what bfloat16 holds; a golden dump then comes from the numbers that are in the file."""
+    with torch.no_grad():
+        for value in net.parameters():
+            if value.dim() > 1:
+                value.copy_(torch.from_numpy(from_bfloat16(bfloat16(value.numpy()).array)))
+
+
 def name_of(net):
     return "head" if isinstance(net, Head) else "denoiser"
 
@@ -194,6 +211,27 @@ def golden(net):
     return {f"golden.{name}": np.ascontiguousarray(value.numpy().astype(np.float32)) for name, value in stages.items()}
 
 
+# ---- a whole small model ---------------------------------------------------------------------------------------------
+
+
+def write_model(folder, seed):
+    """All files of a folder of weights, small and never trained, and two portraits."""
+    from PIL import Image
+
+    provenance = {"commit": commit(), "random": seed}
+    os.makedirs(os.path.join(folder, "characters"), exist_ok=True)
+    path = lambda name: os.path.join(folder, f"{name}.safetensors")
+    codec = export_codec.random_codec(MODEL_CODEC, seed)
+    write_safetensors(path("codec"), export_codec.packed(codec, False), {"codec": MODEL_CODEC.to_json()}, provenance)
+    speech, scale = export_speech.random_speech(export_speech.TINY, seed)
+    write_safetensors(path("speech"), export_speech.packed(speech, scale), {"speech": export_speech.config_of(speech)},
+                      provenance)
+    for net in (random_net(Denoiser(MODEL_DENOISER), seed), random_net(Head(TINY_HEAD), seed)):
+        write_safetensors(path(name_of(net)), packed(net, False), {name_of(net): net.config.to_json()}, provenance)
+    for name, picture in zip(("ann", "bob"), export_codec.pictures(MODEL_CODEC.picture, 2, seed)):
+        Image.fromarray(picture // 16 * 16).save(os.path.join(folder, "characters", f"{name}.png"))
+
+
 # ---- the program -----------------------------------------------------------------------------------------------------
 
 
@@ -203,14 +241,19 @@ def main():
     source.add_argument("--run", help="a training run's folder")
     source.add_argument("--weights", help="a file that was exported before")
     source.add_argument("--random", type=int, metavar="SEED", help="an untrained net")
-    parser.add_argument("out")
+    parser.add_argument("out", help="the file, or the folder, to write")
+    parser.add_argument("--model", action="store_true", help="with --random: all parts of a small model, into a folder")
     parser.add_argument("--head", action="store_true", help="the head generator, not the denoiser")
     parser.add_argument("--tiny", action="store_true", help="with --random: of the tests' size")
-    parser.add_argument("--fit", help="with --random --tiny: of as many latents and frames as the server needs; a codec's file")
     parser.add_argument("--f32", action="store_true", help="store f32 instead of bfloat16")
     parser.add_argument("--golden", action="store_true", help="add inputs, and the outputs of every stage")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    if options.model:
+        if options.random is None:
+            parser.error("--model needs --random")
+        write_model(options.out, options.random)
+        return
     provenance = {"commit": commit()}
     if options.run:
         net, told = net_of_run(options.run, options.head)

@@ -7,13 +7,14 @@ import numpy as np
 import torch
 
 from augment import augment
-from dataset import Dataset
+from dataset import PHONES_PER_FRAME, Dataset
 from head import POSE, emotion_of, loudness, told_of
 from latents import encode, path_of
 from speech import Speech, SpeechConfig
 from voices import MOUTH, mel_of, mouth_of
 
 LISTENED = 2  # how often each voice is heard: as it is, and augmented
+CLOSURES = 0.35  # share of windows that are chosen for a /p b m/ in them
 PIECE = 3000  # rows of log-mel that are augmented alike: 30 s
 
 
@@ -50,7 +51,9 @@ class Track:
         self.coarse = loudness(torch.from_numpy(mel))
         self.speaking = state[:, data.state_column("speaking")] > 0.5
         self.opening = mouth_of(data, pose)[:, 0]
-        self.phones = np.array(talk.phones(side))
+        bilabial = np.isin(np.array(talk.phones(side)), [data.phones.index(p) for p in ("p", "b", "m")])
+        self.shut = torch.from_numpy(bilabial.reshape(-1, PHONES_PER_FRAME).any(1)).float()
+        self.closures = np.flatnonzero(self.shut.numpy())
         heard = [mel]
         if talk.split == "train":
             x = torch.from_numpy(mel[:len(mel) // PIECE * PIECE].reshape(-1, PIECE, mel.shape[1]))
@@ -122,11 +125,14 @@ class Sampler:
         return {"overlap": dz[:c.overlap], "x": dz[c.overlap:], "reference": (z_ref - self.reference_mean) / self.spread,
                 "speech": torch.from_numpy(tokens.astype(np.float32)), "coarse": torch.stack(around),
                 "emotion": track.emotion[start], "told": torch.cat([told, told_ref.expand(c.fresh, -1)], 1),
-                "mask": track.mask[frames]}
+                "mask": track.mask[frames], "shut": track.shut[frames]}
 
     def start(self, track):
-        """A random first new frame; mostly where somebody speaks."""
+        """A random first new frame; mostly where somebody speaks, and often where lips must be shut."""
         low, high = self.edge[0], len(track) - self.edge[1]
+        closures = track.closures[(track.closures >= low + self.config.fresh) & (track.closures < high)]
+        if len(closures) and self.chance.random() < CLOSURES:
+            return int(self.chance.choice(closures) - self.chance.integers(self.config.fresh))
         for _ in range(20):
             t = int(self.chance.integers(low, high))
             if track.speaking[t] or self.chance.random() > self.speaking:

@@ -23,6 +23,7 @@ from run import Run, threads
 from tracks import Sampler, load_speech, load_tracks, portraits
 
 LIPS, EYES = 4.0, 3.0  # how much their tokens' loss counts, to 1
+SHUT = 2.0  # how much more the lips' tokens count in frames of /p b m/: a mouth nearly shut is wrong
 FORGET, DEAF, UNMOVED, AT_REST = 0.35, 0.05, 0.15, 0.04  # shares of windows without overlap, speech, emotion; just begun
 OVERLAP_NOISE = 0.3
 
@@ -91,7 +92,8 @@ def loss_of(net, batch, weight):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         v = velocity(net, batch, (1 - at) * x + at * noise, t, forget)
     error = (v - (noise - x)).square()
-    return (error * weight[:, None]).mean(), error.detach()
+    shut = 1 + SHUT * batch["shut"][..., None] * net.lips
+    return (error * (weight * shut)[..., None]).mean(), error.detach()
 
 
 class Readout:
