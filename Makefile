@@ -20,7 +20,7 @@ override LDFLAGS := $(SAN) -pthread -rdynamic $(LDFLAGS)
 # What each library needs from the system; flite has no .pc file.
 LIBS_protocol := -ljansson
 LIBS_weights  := -ljansson -lcrypto
-LIBS_media    := -lopus -lvpx -lspeexdsp -lpng -ljpeg
+LIBS_media    := -lopus -lvpx -lspeexdsp -lsndfile -lpng -ljpeg
 LIBS_session  := -lev
 LIBS_net      := -lwebsockets -lev -ljwt -lssl -lcrypto
 LIBS_commands := -lflite_cmu_us_slt -lflite_usenglish -lflite_cmulex -lflite
@@ -119,6 +119,8 @@ FORCE:
 
 include test/test.mk
 include test/kernels/kernels.mk
+include kernels/cuda/cuda.mk
+include test/cuda-emu/cuda-emu.mk
 include weights/performer/performer.mk
 include weights/train/train.mk
 include weights/eval/eval.mk
@@ -131,8 +133,8 @@ browser_commands := $(patsubst %,"VISAVIS=$(PROGRAM) node --test-reporter=tap --
 ## make test       installs what is missing, builds, runs every test that needs no GPU
 test: packages-test test-run
 .PHONY: test-run e2e browser
-test-run: $(PROGRAM) $(BUILD)/generate $(unit_programs) $(replay_programs) $(media_programs) $(kernels_programs) $(e2e_programs) test/browser/node_modules
-	@test/run $(unit_programs) $(replay_commands) $(media_commands) $(kernels_commands) $(codec_commands) $(weights_commands) $(eval_commands) "scripts/check.sh tap generated depend" \
+test-run: $(PROGRAM) $(PERFORMER) $(BUILD)/generate $(unit_programs) $(replay_programs) $(media_programs) $(kernels_programs) $(e2e_programs) test/browser/node_modules
+	@test/run $(unit_programs) $(replay_commands) $(media_commands) $(kernels_commands) $(codec_commands) $(weights_commands) $(train_commands) $(eval_commands) "scripts/check.sh tap generated depend" \
 	          $(js_commands) $(e2e_commands) $(browser_commands)
 
 ## make e2e        the end-to-end tests alone; make browser: the browser's alone
@@ -141,10 +143,10 @@ e2e: $(PROGRAM) $(e2e_programs)
 browser: $(PROGRAM) test/browser/node_modules
 	@test/run $(browser_commands)
 
-## make bench      what things cost: media operations, one call, twenty calls; docs/benchmarks.md explains the figures
+## make bench      what things cost: media operations, one call, twenty calls of the test pattern; docs/benchmarks.md explains the figures
 bench: build bench-media
 	$(PROGRAM) bench --seconds 20
-	$(PROGRAM) bench --sessions 20 --seconds 20
+	$(PROGRAM) bench --sessions 20 --seconds 20 --daemon-args "--avatar test-pattern"
 
 ## make check      formatting, generated files, who includes whom, headers that stand alone, clang-tidy
 check: packages-check $(BUILD)/generate

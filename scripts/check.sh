@@ -46,7 +46,7 @@ owner() {
     jwt.h) echo server/net ;;
     opus/*) echo "server/media server/commands" ;;
     vpx/* | speex/*) echo "server/media server/commands" ;;
-    png.h | jpeglib.h | jerror.h) echo server/media ;;
+    png.h | jpeglib.h | jerror.h | sndfile.h) echo server/media ;;
     flite/*) echo server/commands ;;
     oneapi/dnnl/* | omp.h | immintrin.h) echo kernels/cpu ;;
     cuda*) echo kernels/cuda ;;

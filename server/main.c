@@ -12,9 +12,11 @@ typedef struct Command {
 
 static const Command commands[] = {
     {"serve", vv_command_serve, "the daemon: sessions over WebSocket, the page, metrics"},
+    {"render", vv_command_render, "speech from a file in, video with sound out"},
     {"assistant", vv_command_assistant, "a voice assistant that says aloud what is typed, and needs nothing else"},
     {"bench", vv_command_bench, "measures latency and load of a daemon, from its clients' side"},
     {"codec", vv_command_codec, "what the portrait codec keeps of a picture or clip, and what it costs"},
+    {"listen", vv_command_listen, "what the avatar hears in a voice: phones, and how far the mouth opens"},
     {"doctor", vv_command_doctor, "what this machine can do, and what is missing"},
     {"token", vv_command_token, "signs a token that lets a client join a session"},
 };

@@ -114,6 +114,43 @@ bench-codec: $(PROGRAM)
 	     $(PROGRAM) codec --bench --weights $(CODEC_WEIGHTS); \
 	 fi
 
+# ---- the speech encoder -----------------------------------------------------------------------------------------
+
+SPEECH_WEIGHTS ?= weights/speech.safetensors
+
+.PHONY: golden-speech
+## make golden-speech  the speech encoder with trained weights (SPEECH_WEIGHTS), on a voice of DATASET, against PyTorch
+golden-speech: $(BUILD)/test/unit/avatar/speech_golden_test
+	/usr/bin/python3 -B weights/train/export_speech.py --weights $(SPEECH_WEIGHTS) --golden $(BUILD)/golden-speech.safetensors \
+	    $(addprefix --dataset ,$(wildcard $(DATASET)))
+	VISAVIS_SPEECH_GOLDEN=$(BUILD)/golden-speech.safetensors $<
+
+# ---- the avatar's model -----------------------------------------------------------------------------------------
+
+DENOISER_WEIGHTS ?= weights/denoiser.safetensors
+model_bench      := $(BUILD)/test/bench/model_bench
+# Beside the unit tests: parity with PyTorch on lesser instructions too.
+codec_commands   += "ONEDNN_MAX_CPU_ISA=AVX2 $(BUILD)/test/unit/avatar/denoiser_golden_test"
+
+$(model_bench): $(BUILD)/test/bench/model_bench.o $(foreach m,$(DEPS_avatar),$(call lib,$(m)))
+	$(CC) $(LDFLAGS) -o $@ $^ $(foreach m,$(DEPS_avatar),$(LIBS_$(m))) -lm
+
+.PHONY: golden-denoiser bench-model
+## make golden-denoiser  the denoiser with trained weights (DENOISER_WEIGHTS) against PyTorch, stage by stage
+golden-denoiser: $(BUILD)/test/unit/avatar/denoiser_golden_test
+	/usr/bin/python3 -B weights/train/export_denoiser.py --weights $(DENOISER_WEIGHTS) --golden $(BUILD)/golden-denoiser.safetensors
+	VISAVIS_DENOISER_GOLDEN=$(BUILD)/golden-denoiser.safetensors $<
+
+## make bench-model  what a window costs, part by part, beside PyTorch where that is installed
+bench-model: $(model_bench)
+	@if /usr/bin/python3 -c 'import torch' 2>/dev/null; then \
+	     for kind in bf16 f32; do \
+	         OMP_WAIT_POLICY=passive /usr/bin/python3 -B weights/eval/bench_model.py weights --kind $$kind --server $<; \
+	     done; \
+	 else \
+	     for kernels in cpu-bf16 cpu-f32 cpu-avx2; do $< weights $$kernels; done; \
+	 fi
+
 # ---- the network's unit tests ----------------------------------------------------------------------------------
 #
 # They bring a hub of their own (hub_double.c), which implements session.h in memory: the network side is tested by

@@ -1,19 +1,20 @@
 /* `visavis codec`: its options, and what both of its uses need. */
 #include "server/commands/codec/codec.h"
+#include "server/commands/avatar.h"
 #include "server/commands/commands.h"
 #include "server/config.h"
 
-#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #define WEIGHTS "codec.safetensors"
 #define AT(member) offsetof(VvCodecOptions, member)
 
 static const VvOption table[] = {
-    {"weights", VV_OPTION_STRING, AT(weights), 0, 0, NULL, "FILE", "the codec's weights; without it those installed"},
+    {"weights", VV_OPTION_STRING, AT(weights), 0, 0, NULL, "FILE",
+     "the codec's weights, or the folder they are in; without it those installed"},
     {"portrait", VV_OPTION_STRING, AT(portrait), 0, 0, NULL, "PICTURE",
      "whose face shows the motion; without it the clip's own first frame"},
     {"out", VV_OPTION_STRING, AT(out), 0, 0, NULL, "OUT",
@@ -30,23 +31,20 @@ static const VvOption table[] = {
     {NULL, VV_OPTION_FLAG, 0, 0, 0, NULL, NULL, NULL},
 };
 
-/* Finds the weights that came with the program: installed, beside a build in a checkout, in the prefix. */
-static const char *find_weights(char path[PATH_MAX]) {
-    static const char *const places[] = {"../share/visavis/weights", "../weights", "../../weights"};
-    char program[PATH_MAX];
-    const ssize_t size = readlink("/proc/self/exe", program, sizeof program - 1);
-    program[size > 0 ? size : 0] = '\0';
-    const char *beside = dirname(program);
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-        if (snprintf(path, PATH_MAX, "%s/%s/" WEIGHTS, beside, places[i]) < PATH_MAX && access(path, R_OK) == 0)
-            return path;
-    snprintf(path, PATH_MAX, "%s", VV_PREFIX "/share/visavis/weights/" WEIGHTS);
-    return access(path, R_OK) == 0 ? path : NULL;
+/* The file that was named, or the one in the folder that was named or is installed; NULL: there is none. */
+static const char *weights_file(const char *named, char path[PATH_MAX]) {
+    struct stat status;
+    char folder[PATH_MAX];
+    if (named && (stat(named, &status) || !S_ISDIR(status.st_mode)))
+        return named;
+    if (!named && !vv_weights_find(folder))
+        return NULL;
+    return snprintf(path, PATH_MAX, "%s/%s", named ? named : folder, WEIGHTS) < PATH_MAX ? path : NULL;
 }
 
 VvCodec *vv_codec_command_open(const VvCodecOptions *options, const VvKernels *kernels, int batch) {
     char found[PATH_MAX];
-    const char *path = options->weights ? options->weights : find_weights(found);
+    const char *path = weights_file(options->weights, found);
     const VvCodecSetup setup = {.kernels = kernels, .characters = 1, .batch = batch};
     VvWeights *weights = NULL;
     VvCodec *codec = NULL;

@@ -8,6 +8,8 @@ int vv_command_token(int argc, char **argv);
 int vv_command_assistant(int argc, char **argv);
 int vv_command_bench(int argc, char **argv);
 int vv_command_codec(int argc, char **argv);
+int vv_command_render(int argc, char **argv);
+int vv_command_listen(int argc, char **argv);
 int vv_command_doctor(int argc, char **argv);
 
 #endif

@@ -9,11 +9,13 @@
 typedef struct Settings {
     bool json;
     int port;
+    VvAvatarOptions avatar;
 } Settings;
 
 static const VvOption options[] = {
     {"json", VV_OPTION_FLAG, offsetof(Settings, json), 0, 0, NULL, NULL, "print JSON"},
     {"port", VV_OPTION_INT, offsetof(Settings, port), 1, 65535, "8080", "N", "the port to look at"},
+    VV_AVATAR_OPTIONS(Settings, avatar),
     {NULL, VV_OPTION_FLAG, 0, 0, 0, NULL, NULL, NULL},
 };
 
@@ -45,16 +47,17 @@ static void print_json(const VvFindings *findings, bool healthy) {
     json_decref(all);
 }
 
-static void examine(VvFindings *findings, int port) {
+static void examine(VvFindings *findings, const Settings *settings) {
     vv_doctor_processor(findings);
     vv_doctor_memory(findings);
     vv_doctor_libraries(findings);
     vv_doctor_gpu(findings);
-    vv_doctor_weights(findings);
+    vv_doctor_weights(findings, &settings->avatar);
     vv_doctor_page(findings);
-    vv_doctor_port(findings, port);
+    vv_doctor_port(findings, settings->port);
     vv_doctor_voice(findings);
     vv_doctor_codecs(findings);
+    vv_doctor_avatar(findings, &settings->avatar);
 }
 
 int vv_command_doctor(int argc, char **argv) {
@@ -67,20 +70,22 @@ int vv_command_doctor(int argc, char **argv) {
                "Says what this machine can do, what is missing, and what to do about it.\n"
                "Exit status: 0; 1 if something needed is missing; 2 for wrong usage.\n\n");
         vv_options_help(options);
-        return 0;
-    }
-    if (status < 0) {
+    } else if (status < 0) {
         fprintf(stderr, "visavis doctor: %s\n", why);
-        return 2;
+    }
+    if (status) {
+        vv_options_free(options, &settings);
+        return status < 0 ? 2 : 0;
     }
     bool healthy = true;
     findings = (VvFindings){0};
-    examine(&findings, settings.port);
+    examine(&findings, &settings);
     for (size_t i = 0; i < findings.count; i++)
         healthy = healthy && findings.list[i].health != VV_HEALTH_MISSING;
     if (settings.json)
         print_json(&findings, healthy);
     else
         print_lines(&findings);
+    vv_options_free(options, &settings);
     return healthy ? 0 : 1;
 }

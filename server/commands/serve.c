@@ -2,6 +2,7 @@
  * stop. */
 #include "server/base/log.h"
 #include "server/commands/assistant.h"
+#include "server/commands/avatar.h"
 #include "server/commands/commands.h"
 #include "server/commands/page.h"
 #include "server/config.h"
@@ -22,8 +23,9 @@
 typedef struct Settings {
     char *address, *web_root, *tls_cert, *tls_key, *token_secret_file, *token_public_file, *token_private_file,
         *origins, *log_level, *greeting;
-    int port, width, height, capacity, workers, max_connections, max_per_address, rate_messages, rate_kbytes,
-        max_errors, resume_seconds, drain_seconds, output_kbytes;
+    VvAvatarOptions avatar;
+    int port, capacity, workers, max_connections, max_per_address, rate_messages, rate_kbytes, max_errors,
+        resume_seconds, drain_seconds, output_kbytes;
     bool metrics_public, log_json, demo;
 } Settings;
 
@@ -37,8 +39,9 @@ static const VvOption options[] = {
     {"greeting", VV_OPTION_STRING, AT(greeting), 0, 0, "Hello. Type something, and I will say it.", "TEXT",
      "what the demo's assistant says first"},
     {"web-root", VV_OPTION_STRING, AT(web_root), 0, 0, NULL, "DIR", "folder of the page; found by itself if not given"},
-    {"width", VV_OPTION_INT, AT(width), 64, 1024, "256", "PIXELS", "width of the avatar"},
-    {"height", VV_OPTION_INT, AT(height), 64, 1024, "256", "PIXELS", "height of the avatar"},
+    VV_AVATAR_OPTIONS(Settings, avatar),
+    {"width", VV_OPTION_INT, AT(avatar.width), 64, 1024, "256", "PIXELS", "width of the test pattern"},
+    {"height", VV_OPTION_INT, AT(avatar.height), 64, 1024, "256", "PIXELS", "height of the test pattern"},
     {"tls-cert", VV_OPTION_STRING, AT(tls_cert), 0, 0, NULL, "FILE", "certificate chain (PEM): serve https and wss"},
     {"tls-key", VV_OPTION_STRING, AT(tls_key), 0, 0, NULL, "FILE", "its private key (PEM)"},
     {"token-secret-file", VV_OPTION_STRING, AT(token_secret_file), 0, 0, NULL, "FILE",
@@ -230,8 +233,6 @@ static int open_all(Daemon *daemon, char *why, size_t size) {
         return snprintf(why, size, "--web-root %.200s: there is no index.html in it", s->web_root), -1;
     if (!s->tls_cert != !s->tls_key)
         return snprintf(why, size, "--tls-cert and --tls-key go together"), -1;
-    if (s->width % 2 || s->height % 2)
-        return snprintf(why, size, "--width and --height must be even"), -1;
     if (!has_key(s) && !listens_everywhere(s) && !listens_here_only(s))
         return snprintf(why, size,
                         "without a token key only this machine may connect, and not to %.80s: give "
@@ -241,8 +242,8 @@ static int open_all(Daemon *daemon, char *why, size_t size) {
     if (s->demo && s->token_public_file && !s->token_private_file)
         return snprintf(why, size, "--demo with --token-public-file needs --token-private-file too"), -1;
     allow_files(s->max_connections);
-    if (vv_test_pattern_open(s->width, s->height, &daemon->avatar) < 0)
-        return snprintf(why, size, "no memory for the avatar"), -1;
+    if (vv_avatar_open(&s->avatar, &daemon->avatar, why, size) < 0)
+        return -1;
     const VvServerConfig config = server_config(daemon, s->web_root ? s->web_root : page);
     if (vv_server_open(&config, daemon->loop, &daemon->server, why, size) < 0)
         return -1;

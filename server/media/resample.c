@@ -8,6 +8,8 @@
 
 #define QUALITY 6 /* flat to 0.2 dB at 90 % of the lower Nyquist rate, aliases below 80 dB, 3 ms (48 to 16 kHz) */
 
+enum { RATE_LEAST = 1000, RATE_MOST = 384000 };
+
 struct VvResampler {
     SpeexResamplerState *speex; /* NULL: the rates are the same */
     int from, to;
@@ -15,7 +17,7 @@ struct VvResampler {
 };
 
 VvResampler *vv_resampler_new(int from, int to) {
-    if (from < 8000 || from > 48000 || to < 8000 || to > 48000)
+    if (from < RATE_LEAST || from > RATE_MOST || to < RATE_LEAST || to > RATE_MOST)
         return NULL;
     VvResampler *resampler = calloc(1, sizeof *resampler);
     if (!resampler)

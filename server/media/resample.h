@@ -6,7 +6,7 @@
 
 typedef struct VvResampler VvResampler;
 
-/* From and to any of 8000 .. 48000 Hz; equal rates copy. NULL if out of memory or a rate is outside. */
+/* From and to any of 1000 .. 384000 Hz; equal rates copy. NULL if out of memory or a rate is outside. */
 VvResampler *vv_resampler_new(int from, int to);
 void vv_resampler_free(VvResampler **resampler);
 

@@ -6,6 +6,7 @@
 #include "server/media/picture.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -247,12 +248,31 @@ failed:
     return error;
 }
 
-VvMediaError vv_y4m_write(VvY4mWriter *writer, const uint8_t *rgb, VvMediaProblem *problem) {
-    Frame *frame = writer->frame;
-    vv_colours_from_rgb(&frame->planes, colours_of(&frame->form), rgb);
+static VvMediaError write_frame(VvY4mWriter *writer, VvMediaProblem *problem) {
+    const Frame *frame = writer->frame;
     writer->failed = writer->failed || fputs(FRAME "\n", writer->file) == EOF ||
                      fwrite(frame->samples, 1, frame->size, writer->file) != frame->size || ferror(writer->file);
     return writer->failed ? unwritable(problem) : VV_MEDIA_OK;
+}
+
+VvMediaError vv_y4m_write(VvY4mWriter *writer, const uint8_t *rgb, VvMediaProblem *problem) {
+    Frame *frame = writer->frame;
+    vv_colours_from_rgb(&frame->planes, colours_of(&frame->form), rgb);
+    return write_frame(writer, problem);
+}
+
+VvMediaError vv_y4m_write_picture(VvY4mWriter *writer, const VvPicture *picture, VvMediaProblem *problem) {
+    const Frame *frame = writer->frame;
+    const VvY4mForm *form = &frame->form;
+    if (picture->width != form->width || picture->height != form->height || form->full_chroma || form->full_range)
+        return vv_media_fail(problem, VV_MEDIA_BAD_SIZE, "a picture of another form than the clip's");
+    for (int p = 0; p < 3; p++) {
+        const int width = frame->planes.stride[p], height = p ? (form->height + 1) / 2 : form->height;
+        for (int y = 0; y < height; y++)
+            memcpy(frame->planes.plane[p] + (ptrdiff_t)y * width, picture->plane[p] + (ptrdiff_t)y * picture->stride[p],
+                   (size_t)width);
+    }
+    return write_frame(writer, problem);
 }
 
 VvMediaError vv_y4m_writer_close(VvY4mWriter **writer, VvMediaProblem *problem) {

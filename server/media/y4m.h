@@ -7,6 +7,7 @@
 #define VV_Y4M_H
 
 #include "server/media/media_error.h"
+#include "server/media/picture.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -41,6 +42,9 @@ VvMediaError vv_y4m_writer_open(const char *path, const VvY4mForm *form, VvY4mWr
 
 /* Adds a frame, [height][width][3]. UNWRITABLE: no more will be taken. */
 VvMediaError vv_y4m_write(VvY4mWriter *writer, const uint8_t *rgb, VvMediaProblem *problem);
+
+/* The same of a picture, to a clip of its size in 4:2:0 and limited range: bytes are kept as they are. */
+VvMediaError vv_y4m_write_picture(VvY4mWriter *writer, const VvPicture *picture, VvMediaProblem *problem);
 
 /* Completes the file and clears the pointer, NULL inside being fine. UNWRITABLE: the file is not whole; the caller may
  * want to remove it. */

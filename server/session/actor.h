@@ -11,6 +11,7 @@
 #ifndef VV_ACTOR_H
 #define VV_ACTOR_H
 
+#include "server/session/names.h"
 #include "server/session/playout.h"
 #include "server/session/seat.h"
 #include "server/session/worker.h"
@@ -140,8 +141,5 @@ void vv_session_credit(VvSession *session, const char *ref);
 /* Sends to all seats, or to those that want something. */
 void vv_session_tell(VvSession *session, const VvMessage *message, uint32_t want);
 void vv_session_event(VvSession *session, VvEvent kind, double value, VvTime now);
-
-/* Whether a name is one of a comma-separated list: its index, or -1. */
-int vv_list_index(const char *list, const char *name);
 
 #endif

@@ -86,8 +86,9 @@ VvCapacity vv_capacity_measure(const VvScheduler *scheduler, const VvAvatarInfo 
         capacity.cores = workers;
     capacity.media_us = (measure_video(info->width, info->height) + measure_audio()) * OVERHEAD;
     const int batch = info->max_batch < 16 ? info->max_batch : 16;
-    capacity.step_us = vv_scheduler_step_time(scheduler, batch) / batch * VV_FPS / VV_WINDOW_FRAMES;
-    /* On the CPU the avatar's thread competes with the media workers for the same cores. */
+    /* On the CPU the avatar's threads compete with the media workers for the same cores. */
+    capacity.step_us = vv_scheduler_step_time(scheduler, batch) * vv_scheduler_processors(scheduler) / batch * VV_FPS /
+                       VV_WINDOW_FRAMES;
     const double cores = LOAD * capacity.cores * (double)VV_SECOND;
     const int carried = (int)(cores / (capacity.media_us + capacity.step_us));
     const int stepped = vv_scheduler_capacity(scheduler);

@@ -6,7 +6,7 @@
 
 typedef struct VvCapacity {
     double media_us; /* CPU time of codecs and features for one session, each second, microseconds */
-    double step_us;  /* time of the avatar's steps for one session, each second */
+    double step_us;  /* CPU time of the avatar's steps for one session, each second */
     int cores;       /* that the media workers may use */
     int sessions;    /* the result */
 } VvCapacity;

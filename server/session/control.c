@@ -2,27 +2,24 @@
 #include "server/base/log.h"
 #include "server/base/metrics.h"
 #include "server/session/actor.h"
+#include "server/session/affect.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-int vv_list_index(const char *list, const char *name) {
-    const size_t size = strlen(name);
-    for (int index = 0;; index++) {
-        const size_t item = strcspn(list, ",");
-        if (item == size && memcmp(list, name, size) == 0)
-            return index;
-        if (!list[item])
-            return -1;
-        list += item + 1;
-    }
-}
-
 static void list_name(const char *list, int index, char *out, size_t size) {
     while (index-- > 0)
         list += strcspn(list, ",") + 1;
     snprintf(out, size, "%.*s", (int)strcspn(list, ","), list);
+}
+
+/* A list as far as there is room for whole names. */
+static void copy_list(const char *list, char *out, size_t size) {
+    snprintf(out, size, "%s", list);
+    char *last = strlen(list) >= size ? strrchr(out, ',') : NULL;
+    if (last)
+        *last = '\0';
 }
 
 /* ---- joining --------------------------------------------------------------------------------------------------- */
@@ -38,8 +35,8 @@ static void send_ready(VvSession *session, VvSeat *seat, const VvInboxJoin *join
     snprintf(ready->resume_token, sizeof ready->resume_token, "%s", seat->token);
     ready->resumed = join->resumed;
     snprintf(ready->avatar, sizeof ready->avatar, "%s", info->name);
-    snprintf(ready->characters, sizeof ready->characters, "%s", info->characters);
-    snprintf(ready->styles, sizeof ready->styles, "%s", info->styles);
+    copy_list(info->characters, ready->characters, sizeof ready->characters);
+    copy_list(info->styles, ready->styles, sizeof ready->styles);
     list_name(info->characters, playout->character, ready->character, sizeof ready->character);
     list_name(info->styles, playout->style, ready->style, sizeof ready->style);
     ready->message_bytes = VV_MESSAGE_BYTES_MAX;
@@ -131,56 +128,10 @@ void vv_session_join(VvSession *session, const VvInboxJoin *join) {
 
 /* ---- messages ---------------------------------------------------------------------------------------------------- */
 
-/* Valence, arousal and dominance of the labels, after Russell and Mehrabian (1977), rounded. */
-static const float label_vad[VV_Emotion_COUNT][3] = {
-    [VV_EMOTION_NEUTRAL] = {0, 0, 0},
-    [VV_EMOTION_JOY] = {0.76f, 0.48f, 0.35f},
-    [VV_EMOTION_SADNESS] = {-0.63f, -0.27f, -0.33f},
-    [VV_EMOTION_ANGER] = {-0.51f, 0.59f, 0.25f},
-    [VV_EMOTION_FEAR] = {-0.64f, 0.60f, -0.43f},
-    [VV_EMOTION_DISGUST] = {-0.60f, 0.35f, 0.11f},
-    [VV_EMOTION_SURPRISE] = {0.40f, 0.67f, -0.13f},
-    [VV_EMOTION_CONTEMPT] = {-0.23f, 0.31f, 0.18f},
-};
-
-/* The label whose direction is nearest to given dimensions. */
-static int nearest_label(const float vad[3]) {
-    int best = VV_EMOTION_NEUTRAL;
-    float least = vad[0] * vad[0] + vad[1] * vad[1] + vad[2] * vad[2];
-    for (int label = 1; label < VV_Emotion_COUNT; label++) {
-        float distance = 0;
-        for (int d = 0; d < 3; d++)
-            distance += (vad[d] - label_vad[label][d]) * (vad[d] - label_vad[label][d]);
-        if (distance < least) {
-            least = distance;
-            best = label;
-        }
-    }
-    return best;
-}
-
-typedef struct Emotion {
-    const int32_t *label;
-    const double *intensity, *dimensions[3]; /* NULL: not given */
-} Emotion;
-
-/* What was given decides; what was not follows from it. */
-static void set_emotion(VvSession *session, const Emotion *given, int64_t turn) {
+static void set_emotion(VvSession *session, const VvEmotionGiven *given, int64_t turn) {
     if (!given->label && !given->dimensions[0] && !given->dimensions[1] && !given->dimensions[2])
         return;
-    VvAffect affect = {0};
-    float vad[3];
-    affect.intensity = given->intensity ? (float)*given->intensity : 1.0f;
-    for (int d = 0; d < 3; d++) {
-        const float from_label = given->label ? label_vad[*given->label][d] * affect.intensity : 0;
-        vad[d] = given->dimensions[d] ? (float)*given->dimensions[d] : from_label;
-    }
-    affect.label = given->label ? *given->label : nearest_label(vad);
-    if (!given->label && !given->intensity)
-        affect.intensity = fminf(1, sqrtf(vad[0] * vad[0] + vad[1] * vad[1] + vad[2] * vad[2]));
-    affect.valence = vad[0];
-    affect.arousal = vad[1];
-    affect.dominance = vad[2];
+    const VvAffect affect = vv_affect(given);
     session->playout.affect = affect;
 
     VvMessage message;
@@ -209,10 +160,11 @@ static void on_turn(VvSession *session, VvSeat *from, const VvMessage *message) 
             copy.id[0] = copy.ref[0] = '\0'; /* ids are each connection's own */
             vv_seat_text(session->slot[slot], &session->hub->outlet, &copy);
         }
-    const Emotion emotion = {GIVEN(turn, DialogueTurn, emotion_label),
-                             GIVEN(turn, DialogueTurn, emotion_intensity),
-                             {GIVEN(turn, DialogueTurn, emotion_valence), GIVEN(turn, DialogueTurn, emotion_arousal),
-                              GIVEN(turn, DialogueTurn, emotion_dominance)}};
+    const VvEmotionGiven emotion = {GIVEN(turn, DialogueTurn, emotion_label),
+                                    GIVEN(turn, DialogueTurn, emotion_intensity),
+                                    {GIVEN(turn, DialogueTurn, emotion_valence),
+                                     GIVEN(turn, DialogueTurn, emotion_arousal),
+                                     GIVEN(turn, DialogueTurn, emotion_dominance)}};
     set_emotion(session, &emotion, session->turns);
 }
 
@@ -239,11 +191,11 @@ static void on_update(VvSession *session, VvSeat *from, const VvMessage *message
         vv_playout_video(playout, playout->width, playout->height, (int)update->video_kbps);
     if (VV_HAS(update, SessionUpdate, auto_interrupt))
         session->auto_interrupt = update->auto_interrupt;
-    const Emotion emotion = {GIVEN(update, SessionUpdate, emotion_label),
-                             GIVEN(update, SessionUpdate, emotion_intensity),
-                             {GIVEN(update, SessionUpdate, emotion_valence),
-                              GIVEN(update, SessionUpdate, emotion_arousal),
-                              GIVEN(update, SessionUpdate, emotion_dominance)}};
+    const VvEmotionGiven emotion = {GIVEN(update, SessionUpdate, emotion_label),
+                                    GIVEN(update, SessionUpdate, emotion_intensity),
+                                    {GIVEN(update, SessionUpdate, emotion_valence),
+                                     GIVEN(update, SessionUpdate, emotion_arousal),
+                                     GIVEN(update, SessionUpdate, emotion_dominance)}};
     set_emotion(session, &emotion, 0);
 }
 

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #define ENCODE_MARGIN (3 * VV_MS) /* from a window's frames to the first one's packet */
-#define PREBUFFER_FRAMES 3        /* speech starts, or goes on after starving, with this much at hand */
 #define TICKS_BEHIND_MAX 25       /* after a longer stall ticks are skipped */
 #define AUDIO_BLOCK 960           /* 20 ms: one Opus packet */
 #define SILENT_ENOUGH 12          /* packets of silence after which encoder and decoder are at rest */
@@ -28,25 +27,17 @@ static int alloc_reel(VvReel *reel, const VvAvatarInfo *info) {
     return 0;
 }
 
-static void fill_silence(float *rows, int count) {
-    for (int i = 0; i < count * VV_MEL_BANDS; i++)
-        rows[i] = VV_MEL_SILENCE;
-}
-
 int vv_playout_open(VvPlayout *playout) {
     const VvAvatarInfo *info = &playout->avatar->info;
     playout->current = &playout->reels[0];
-    playout->features = malloc(sizeof(float) * VV_SPEECH_ROWS * VV_MEL_BANDS);
-    playout->past = malloc(sizeof(float) * VV_SPEECH_PAST_FRAMES * VV_HOPS * VV_MEL_BANDS);
+    const int fed = vv_feed_open(&playout->feed, playout->speech, info->lookahead_frames);
     playout->state = playout->avatar->create(playout->avatar, playout->seed);
     playout->audio = vv_opus_encoder_new(32);
-    if (!playout->features || !playout->past || !playout->state || !playout->audio ||
-        alloc_reel(&playout->reels[0], info) < 0 || alloc_reel(&playout->reels[1], info) < 0 ||
-        vv_playout_video(playout, info->width, info->height, 300) < 0) {
+    if (fed < 0 || !playout->state || !playout->audio || alloc_reel(&playout->reels[0], info) < 0 ||
+        alloc_reel(&playout->reels[1], info) < 0 || vv_playout_video(playout, info->width, info->height, 300) < 0) {
         vv_playout_close(playout);
         return -ENOMEM;
     }
-    fill_silence(playout->past, VV_SPEECH_PAST_FRAMES * VV_HOPS);
     return 0;
 }
 
@@ -59,9 +50,7 @@ void vv_playout_close(VvPlayout *playout) {
     vv_picture_free(&playout->scaled);
     vv_vp8_encoder_free(&playout->video);
     vv_opus_encoder_free(&playout->audio);
-    free(playout->features);
-    free(playout->past);
-    playout->features = playout->past = NULL;
+    vv_feed_close(&playout->feed);
 }
 
 int vv_playout_video(VvPlayout *playout, int width, int height, int kbps) {
@@ -103,15 +92,6 @@ void vv_playout_run(VvPlayout *playout, bool run, VvTime now) {
 }
 
 /* ---- sending --------------------------------------------------------------------------------------------------- */
-
-static void remember_past(VvPlayout *playout, const VvSpeechFrame *speech) {
-    float *rows = playout->past + playout->past_at * VV_HOPS * VV_MEL_BANDS;
-    if (speech)
-        memcpy(rows, speech->mel, sizeof speech->mel);
-    else
-        fill_silence(rows, VV_HOPS);
-    playout->past_at = (playout->past_at + 1) % VV_SPEECH_PAST_FRAMES;
-}
 
 static void send_video(VvPlayout *playout, const VvPicture *picture, VvFrameHeader header) {
     const VvTime start = vv_now();
@@ -209,7 +189,7 @@ static void send_frame(VvPlayout *playout, const VvPicture *picture, int64_t ind
     int16_t pcm[VV_FRAME_SAMPLES];
     header.flags = playout->gap ? VV_FLAG_DISCONTINUITY : 0;
     playout->gap = false;
-    remember_past(playout, speech);
+    vv_feed_sent(&playout->feed, speech);
     if (speech) {
         memcpy(pcm, speech->pcm, sizeof pcm);
         header.utterance = speech->utterance;
@@ -264,16 +244,6 @@ static void tick(VvPlayout *playout, VvTime now) {
 
 /* ---- planning --------------------------------------------------------------------------------------------------- */
 
-/* Whether speech could start (or go on) now, were there a frame for it; `from` is the first number not planned. */
-static int startable(const VvPlayout *playout, int64_t from, bool flowing) {
-    bool complete;
-    const int usable =
-        vv_speech_usable(playout->speech, from, playout->avatar->info.lookahead_frames, VV_WINDOW_FRAMES, &complete);
-    if (flowing || complete)
-        return usable;
-    return usable >= PREBUFFER_FRAMES ? usable : 0;
-}
-
 /* The first speech number that no frame yet to be sent of `current` (and `next`) was made for. */
 static int64_t first_unplanned(const VvPlayout *playout, bool with_next) {
     int64_t from = vv_speech_unsent(playout->speech);
@@ -295,67 +265,17 @@ static int first_stale(const VvPlayout *playout, const VvReel *reel, int at, boo
     return -1;
 }
 
-static void copy_features(VvPlayout *playout, const int64_t planned[VV_WINDOW_FRAMES], int usable) {
-    enum { FRAME = VV_HOPS * VV_MEL_BANDS };
-    float *out = playout->features;
-    /* The past: what was sent, then what is still to be sent before the window. */
-    const VvReel *current = playout->current;
-    const int pending = current->usable - current->sent;
-    for (int i = 0; i < VV_SPEECH_PAST_FRAMES; i++, out += FRAME) {
-        const int back = VV_SPEECH_PAST_FRAMES - i - pending; /* sent that many frames ago */
-        if (back > 0) {
-            const int at = (playout->past_at + VV_SPEECH_PAST_FRAMES - back) % VV_SPEECH_PAST_FRAMES;
-            memcpy(out, playout->past + at * FRAME, sizeof(float) * FRAME);
-            continue;
-        }
-        const int64_t index = current->speech[current->sent - back];
-        const VvSpeechFrame *frame = index >= 0 ? vv_speech_frame(playout->speech, index) : NULL;
-        if (frame)
-            memcpy(out, frame->mel, sizeof frame->mel);
-        else
-            fill_silence(out, VV_HOPS);
-    }
-    /* The new frames, and as much of what follows as is there. */
-    int64_t index = -1;
-    for (int i = 0; i < VV_WINDOW_FRAMES + VV_SPEECH_AHEAD_FRAMES; i++, out += FRAME) {
-        if (i < usable)
-            index = planned[i];
-        else if (index >= 0 && usable)
-            index = vv_speech_next(playout->speech, index + 1);
-        const VvSpeechFrame *frame = index >= 0 ? vv_speech_frame(playout->speech, index) : NULL;
-        if (frame)
-            memcpy(out, frame->mel, sizeof frame->mel);
-        else
-            fill_silence(out, VV_HOPS);
-    }
-}
-
 static void ask(VvPlayout *playout, int64_t due, int kept, bool urgent, VvTime now) {
     VvWindow *window = &playout->window;
     VvAvatarItem *item = &window->item;
-    const int64_t from = first_unplanned(playout, false);
-    const int usable = startable(playout, from, playout->flowing);
-    int64_t index = from;
-    for (int i = 0; i < VV_WINDOW_FRAMES; i++) {
-        index = i < usable ? vv_speech_next(playout->speech, index) : -1;
-        playout->asked_speech[i] = index;
-        index = index < 0 ? index : index + 1;
-    }
-    copy_features(playout, playout->asked_speech, usable);
-    /* A window that speech runs short in is used only as far as speech went: the rest is made again, with what has come
-     * by then. At an utterance's end, and when nothing is said, it is used whole. */
-    const VvUtterance *last = vv_speech_open(playout->speech);
-    const bool goes_on = usable > 0 && usable < VV_WINDOW_FRAMES && last && !last->decoded && last->first_audio;
-    playout->asked_usable = goes_on ? usable : VV_WINDOW_FRAMES;
-    playout->flowing = usable == VV_WINDOW_FRAMES || goes_on;
-
+    const VvReel *current = playout->current;
+    const VvFeedBefore before = {.speech = current->speech + current->sent,
+                                 .count = current->usable - current->sent,
+                                 .from = first_unplanned(playout, false)};
+    vv_feed_window(&playout->feed, &before, kept, item, &playout->plan);
     item->state = playout->state;
     item->seed = playout->seed;
-    item->window = playout->window_count + (kept > 0);
-    item->kept = kept;
     item->pts = due * VV_FRAME_US;
-    item->speech = playout->features;
-    item->speech_frames = usable;
     item->affect = playout->affect;
     item->character = playout->character;
     item->style = playout->style;
@@ -389,7 +309,7 @@ static VvTime plan(VvPlayout *playout, VvTime now) {
         return playout->retry_at;
     VvReel *current = playout->current;
     const VvTime lead = vv_scheduler_lead(playout->scheduler) + ENCODE_MARGIN + TIMER_SLACK;
-    const bool waits = startable(playout, first_unplanned(playout, true), playout->flowing) > 0;
+    const bool waits = vv_feed_startable(&playout->feed, first_unplanned(playout, true)) > 0;
     const int64_t end = playout->tick + (current->usable - current->sent);
 
     if (playout->next) {
@@ -398,7 +318,7 @@ static VvTime plan(VvPlayout *playout, VvTime now) {
             return IDLE_FOREVER; /* the tick that turns to `next` looks again */
         remade(playout, playout->next->usable);
         playout->next = NULL;
-        playout->flowing = current->usable > current->sent && current->speech[current->usable - 1] >= 0;
+        playout->feed.flowing = current->usable > current->sent && current->speech[current->usable - 1] >= 0;
         ask(playout, end, 0, true, now);
         return IDLE_FOREVER;
     }
@@ -413,7 +333,7 @@ static VvTime plan(VvPlayout *playout, VvTime now) {
         const int keep = current->sent + (int)(due - playout->tick);
         remade(playout, current->usable - keep);
         current->usable = keep;
-        playout->flowing = playout->flowing && keep > 0 && current->speech[keep - 1] >= 0;
+        playout->feed.flowing = playout->feed.flowing && keep > 0 && current->speech[keep - 1] >= 0;
     }
     ask(playout, due, current->usable, stale >= 0, now);
     return IDLE_FOREVER;
@@ -433,10 +353,10 @@ void vv_playout_made(VvPlayout *playout) {
         return;
     }
     playout->failures = 0;
-    playout->window_count = window->item.window;
+    vv_feed_made(&playout->feed, &window->item);
     VvReel *reel = playout->current == &playout->reels[0] ? &playout->reels[1] : &playout->reels[0];
-    memcpy(reel->speech, playout->asked_speech, sizeof reel->speech);
-    reel->usable = playout->asked_usable;
+    memcpy(reel->speech, playout->plan.speech, sizeof reel->speech);
+    reel->usable = playout->plan.usable;
     reel->sent = 0;
     playout->next = reel;
 }

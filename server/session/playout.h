@@ -15,6 +15,7 @@
 #include "server/avatar/avatar.h"
 #include "server/media/opus_codec.h"
 #include "server/media/vp8_codec.h"
+#include "server/session/feed.h"
 #include "server/session/mailbox.h"
 #include "server/session/scheduler.h"
 #include "server/session/speech.h"
@@ -56,15 +57,10 @@ typedef struct VvPlayout {
     VvWindow window;
     VvNode done_node; /* for the worker's mailbox, when the window is done */
     bool asked;       /* the window is with the scheduler */
-    int asked_usable;
-    int64_t asked_speech[VV_WINDOW_FRAMES];
-    uint64_t window_count;
-    int failures; /* steps that failed in a row */
+    VvFeedPlan plan;  /* of the window that was asked for */
+    int failures;     /* steps that failed in a row */
     VvTime retry_at;
-    bool flowing;    /* the last planned frame was speech that goes on */
-    float *features; /* VV_SPEECH_ROWS x VV_MEL_BANDS of the window that was asked for */
-    float *past;     /* VV_SPEECH_PAST_FRAMES frames of rows that were sent, a ring */
-    int past_at;
+    VvFeed feed; /* the avatar's speech */
 
     /* Ticks. */
     int64_t tick; /* the next one */

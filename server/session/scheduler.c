@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LOAD 0.8                 /* share of the time that the device may be busy */
@@ -34,7 +35,8 @@ struct VvScheduler {
     pthread_t thread;
     bool running;
     sem_t measured;
-    int measure_status; /* written before `measured` is posted */
+    int measure_status; /* these are written before `measured` is posted */
+    double processors;
 
     _Atomic(VvWindow *) submitted; /* newest first */
     atomic_bool stopping;
@@ -138,6 +140,13 @@ static int compare_times(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+/* Processor time of all threads. While the step is measured, only it works. */
+static VvTime processor_time(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return time.tv_sec * VV_SECOND + time.tv_nsec / 1000;
+}
+
 /* The median of a few runs of each batch size, after one to warm up. When the time for it is used up, the larger sizes
  * are taken to cost as much per item as the last one measured; the steps to come correct it. */
 static int measure(VvScheduler *s) {
@@ -147,7 +156,7 @@ static int measure(VvScheduler *s) {
     int status = rig_open(avatar, s->max_batch, &rig);
     if (!status)
         status = rig_step(avatar, &rig, 1, &warm);
-    const VvTime end = vv_now() + MEASURE_US;
+    const VvTime begin = vv_now(), busy = processor_time(), end = begin + MEASURE_US;
     double per_item = 0;
     for (int k = 0; k < s->steps.knots && !status; k++) {
         const int batch = s->steps.size[k];
@@ -163,6 +172,8 @@ static int measure(VvScheduler *s) {
         for (int i = 0; i < runs; i++)
             vv_step_time_add(&s->steps, batch, (double)times[i], TIMER_US);
     }
+    const VvTime took = vv_now() - begin;
+    s->processors = took > 0 ? (double)(processor_time() - busy) / (double)took : 1;
     rig_close(avatar, &rig);
     return status;
 }
@@ -296,6 +307,10 @@ void vv_scheduler_submit(VvScheduler *s, VvWindow *window) {
 
 double vv_scheduler_step_time(const VvScheduler *s, int batch) {
     return vv_step_time(&s->steps, batch);
+}
+
+double vv_scheduler_processors(const VvScheduler *s) {
+    return s->processors;
 }
 
 VvTime vv_scheduler_lead(const VvScheduler *s) {

@@ -58,6 +58,10 @@ VvTime vv_scheduler_lead(const VvScheduler *scheduler);
 /* What a step of `batch` items takes, microseconds: measured, interpolated between the batches measured. Any thread. */
 double vv_scheduler_step_time(const VvScheduler *scheduler, int batch);
 
+/* How many processors of this machine a step keeps busy, on the average of its time, as measured when the scheduler
+ * opened. Any thread. */
+double vv_scheduler_processors(const VvScheduler *scheduler);
+
 /* How many sessions this device can serve, each with a window every VV_WINDOW_FRAMES frames, when it is busy 80 % of
  * the time; by the times measured so far, so it changes a little as the scheduler learns. Any thread. */
 int vv_scheduler_capacity(const VvScheduler *scheduler);

@@ -26,7 +26,9 @@ export class Daemon {
   /** Starts `visavis serve` with `options` and waits until it serves. */
   static async start(options = []) {
     const daemon = new Daemon();
-    const fixed = ['--address', '127.0.0.1', '--port', '0', '--web-root', PAGE, '--drain-seconds', '2'];
+    // The test pattern says in its picture what the server did; a later option of a test's own wins.
+    const place = ['--address', '127.0.0.1', '--port', '0', '--web-root', PAGE];
+    const fixed = [...place, '--drain-seconds', '2', '--avatar', 'test-pattern'];
     daemon.#child = spawn(PROGRAM, ['serve', ...fixed, ...options], { stdio: ['ignore', 'pipe', 'pipe'] });
     running.add(daemon.#child);
     daemon.#exit = new Promise((resolve) => {

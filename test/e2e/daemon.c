@@ -111,9 +111,9 @@ static void read_ready(Daemon *daemon, int out) {
 }
 
 Daemon *daemon_start_list(const char *const options[]) {
-    const char *argv[ARGUMENTS_MAX] = {program(),   "serve",     "--port",     "0",
-                                       "--address", "127.0.0.1", "--web-root", "web-demo"};
-    int slot = 0, count = 8, out[2];
+    const char *argv[ARGUMENTS_MAX] = {program(),   "serve",      "--port",   "0",        "--address",
+                                       "127.0.0.1", "--web-root", "web-demo", "--avatar", "test-pattern"};
+    int slot = 0, count = 10, out[2];
     while (slot < DAEMONS_MAX && daemons[slot])
         slot++;
     assert_true(slot < DAEMONS_MAX);

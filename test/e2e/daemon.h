@@ -15,8 +15,8 @@ typedef struct Daemon {
     FILE *errors; /* its standard error: the log, and what a sanitizer has to say */
 } Daemon;
 
-/* Starts a daemon on any free port of 127.0.0.1 with the page's files and the options given (strings, at least one),
- * and waits for its ready line. */
+/* Starts a daemon on any free port of 127.0.0.1 with the page's files, the test pattern, which tests can read, and the
+ * options given (strings, at least one; a later one wins), and waits for its ready line. */
 #define daemon_start(...) daemon_start_list((const char *const[]){__VA_ARGS__, NULL})
 Daemon *daemon_start_list(const char *const options[]);
 

@@ -32,7 +32,7 @@ static void expect_refusal(int status, const char *words) {
 
 #define refuse(status, words, ...)                                                                                     \
     do {                                                                                                               \
-        run_visavis(&run, "serve", "--port=0", __VA_ARGS__);                                                           \
+        run_visavis(&run, "serve", "--port=0", "--avatar=test-pattern", __VA_ARGS__);                                  \
         expect_refusal(status, words);                                                                                 \
     } while (0)
 
@@ -54,6 +54,9 @@ static void what_stands_in_the_way(void **state) {
     refuse(1, "not an IP address", "--web-root=web-demo", "--address=nowhere", "--token-secret-file", file);
     refuse(1, "only this machine", "--web-root=web-demo", "--address=192.0.2.1");
     refuse(1, "even", "--web-root=web-demo", "--width=255");
+    refuse(1, "there are: model, test-pattern", "--web-root=web-demo", "--avatar=nobody");
+    refuse(1, none, "--web-root=web-demo", "--avatar=model", "--weights", none);
+    refuse(1, "no kernels \"abacus\"", "--web-root=web-demo", "--avatar=model", "--kernels=abacus");
 }
 
 static void a_port_in_use(void **state) {
@@ -62,7 +65,7 @@ static void a_port_in_use(void **state) {
     Daemon *daemon = daemon_start("--workers=2");
     Peer *witness = peer_join(daemon, "{\"type\":\"session.start\",\"role\":\"viewer\"}");
     snprintf(port, sizeof port, "--port=%d", daemon->port);
-    run_visavis(&run, "serve", port, "--web-root=web-demo");
+    run_visavis(&run, "serve", port, "--avatar=test-pattern", "--web-root=web-demo");
     expect_refusal(1, "is in use by another program");
     peer_expect_well(witness, daemon);
     peer_leave(witness);
@@ -90,7 +93,7 @@ static void wrong_command_lines(void **state) {
     run_list(&run, NULL, NULL, (const char *const[]){NULL});
     assert_int_equal(run.status, 2);
     assert_string_equal(run.out, "");
-    static const char *const commands[] = {"serve", "assistant", "bench", "doctor", "token"};
+    static const char *const commands[] = {"serve", "render", "assistant", "bench", "doctor", "token"};
     run_visavis(&run, "--help");
     assert_int_equal(run.status, 0);
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
@@ -149,7 +152,8 @@ static void the_environment(void **state) {
     char port[16];
     Daemon *daemon = daemon_start("--workers=2");
     snprintf(port, sizeof port, "%d", daemon->port);
-    run_list(&run, "VISAVIS_PORT", port, (const char *const[]){"serve", "--web-root=web-demo", NULL});
+    run_list(&run, "VISAVIS_PORT", port,
+             (const char *const[]){"serve", "--avatar=test-pattern", "--web-root=web-demo", NULL});
     expect_refusal(1, port);
     daemon_stop(&daemon);
 }

@@ -1,8 +1,6 @@
 /* visavis-performer clip: two performers in conversation, side by side, as a film with sound. */
-#include "server/media/opus_codec.h"
+#include "server/media/movie.h"
 #include "server/media/resample.h"
-#include "server/media/vp8_codec.h"
-#include "server/media/webm.h"
 #include "weights/performer/commands.h"
 #include "weights/performer/dialogue.h"
 #include "weights/performer/faces.h"
@@ -14,16 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 enum {
     TEXT_MAX = 1200,
-    SOUND_RATE = 48000,
-    PACKET = SOUND_RATE / 50,   /* samples of an Opus packet */
-    PACKETS = 50 / VV_POSE_FPS, /* of a picture's time */
+    SOUND = VV_MOVIE_RATE / VV_POSE_FPS, /* samples of a picture's time */
     SOUND_KBPS = 64,
-    KBPS_256 = 3000, /* of a 256 x 256 picture */
-    KEY_EVERY = 2 * VV_POSE_FPS
+    KBPS_256 = 3000 /* of a 256 x 256 picture */
 };
 
 typedef struct Options {
@@ -55,11 +49,8 @@ typedef struct Clip {
     pthread_barrier_t barrier; /* passed before and after each frame is drawn */
     uint8_t *rgb;              /* both halves */
     VvPicture picture;
-    VvVp8Encoder *vp8;
-    VvOpusEncoder *opus;
-    int16_t *sound; /* both voices, at SOUND_RATE, with room for whole packets */
-    VvWebm *webm;
-    char part[TEXT_MAX]; /* the file until it is whole */
+    int16_t *sound; /* both voices, at VV_MOVIE_RATE, with room for whole pictures */
+    VvMovie *film;
     char error[TEXT_MAX];
 } Clip;
 
@@ -134,10 +125,10 @@ static bool cast(Clip *clip) {
 /* Both voices in one, at the encoder's rate. */
 static bool mix_sound(Clip *clip) {
     const VvConversation *c = clip->conversation;
-    const int packets = c->frames * PACKETS, room = packets * PACKET + SOUND_RATE;
+    const int room = c->frames * SOUND + VV_MOVIE_RATE;
     int16_t *mixed = calloc((size_t)c->samples, sizeof *mixed);
     clip->sound = calloc((size_t)room, sizeof *clip->sound);
-    VvResampler *resampler = vv_resampler_new(VV_VOICE_RATE, SOUND_RATE);
+    VvResampler *resampler = vv_resampler_new(VV_VOICE_RATE, VV_MOVIE_RATE);
     const bool good = mixed && clip->sound && resampler;
     for (int i = 0; i < c->samples && good; i++) {
         const int sum = c->side[0].pcm[i] + c->side[1].pcm[i];
@@ -150,12 +141,6 @@ static bool mix_sound(Clip *clip) {
     vv_resampler_free(&resampler);
     free(mixed);
     return good;
-}
-
-static int write_sound(Clip *clip, int packet) {
-    uint8_t data[VV_OPUS_PACKET_MAX];
-    const int size = vv_opus_encode(clip->opus, clip->sound + (size_t)packet * PACKET, data, sizeof data);
-    return size < 0 ? size : vv_webm_sound(clip->webm, (int64_t)packet * 20000, 20000, data, (size_t)size);
 }
 
 /* ---- pictures --------------------------------------------------------------------------------------------------- */
@@ -181,35 +166,25 @@ static void *draw_all(void *data) {
     return NULL;
 }
 
-static int write_picture(Clip *clip, int number) {
-    const uint8_t *data;
-    size_t size;
-    bool key;
-    vv_picture_from_rgb(&clip->picture, clip->rgb, 3 * clip->picture.width);
-    const int result = vv_vp8_encode(clip->vp8, &clip->picture, number % KEY_EVERY == 0, &data, &size, &key);
-    return result ? result : vv_webm_picture(clip->webm, (int64_t)number * (1000000 / VV_POSE_FPS), data, size, key);
-}
-
 /* ---- the film --------------------------------------------------------------------------------------------------- */
 
 static bool open_film(Clip *clip) {
     const int size = clip->options->size;
-    const VvWebmTracks tracks = {.width = 2 * size,
-                                 .height = size,
-                                 .fps = VV_POSE_FPS,
-                                 .channels = 1,
-                                 .lookahead = vv_opus_encoder_lookahead(clip->opus)};
-    const int length = snprintf(clip->part, sizeof clip->part, "%s.part", clip->options->out);
-    const int result = length < (int)sizeof clip->part ? vv_webm_open(&clip->webm, clip->part, &tracks) : -ENAMETOOLONG;
+    const VvMovieForm form = {.width = 2 * size,
+                              .height = size,
+                              .fps = VV_POSE_FPS,
+                              .video_kbps = 2 * KBPS_256 * size / 256 * size / 256,
+                              .sound_kbps = SOUND_KBPS};
+    clip->rgb = calloc((size_t)size * (size_t)size, 6);
+    if (!clip->rgb || vv_picture_alloc(&clip->picture, 2 * size, size))
+        return false;
+    const int result = vv_movie_open(&clip->film, clip->options->out, &form);
     return result ? fail(clip, "cannot write ", clip->options->out, strerror(-result)) : true;
 }
 
-static bool open_coders(Clip *clip) {
-    const int size = clip->options->size;
-    clip->vp8 = vv_vp8_encoder_new(2 * size, size, VV_POSE_FPS, 2 * KBPS_256 * size / 256 * size / 256);
-    clip->opus = vv_opus_encoder_new(SOUND_KBPS);
-    clip->rgb = calloc((size_t)size * (size_t)size, 6);
-    return clip->vp8 && clip->opus && clip->rgb && vv_picture_alloc(&clip->picture, 2 * size, size) == 0;
+static int add_frame(Clip *clip, int number) {
+    vv_picture_from_rgb(&clip->picture, clip->rgb, 3 * clip->picture.width);
+    return vv_movie_add(clip->film, &clip->picture, clip->sound + (size_t)number * SOUND);
 }
 
 static void report(const Clip *clip, const struct timespec *start, int done) {
@@ -241,9 +216,7 @@ static bool film(Clip *clip) {
             draw(&clip->half[0], f);
         pthread_barrier_wait(&clip->barrier);
         if (!result)
-            result = write_picture(clip, f);
-        for (int p = 0; p < PACKETS && !result; p++)
-            result = write_sound(clip, f * PACKETS + p);
+            result = add_frame(clip, f);
         if (!result)
             report(clip, &start, f + 1);
     }
@@ -253,20 +226,13 @@ static bool film(Clip *clip) {
 }
 
 static bool finish(Clip *clip) {
-    const int result = vv_webm_close(&clip->webm);
-    if (!result && rename(clip->part, clip->options->out) == 0)
-        return true;
-    return fail(clip, "cannot write ", clip->options->out, strerror(result ? -result : errno));
+    const int result = vv_movie_close(&clip->film, true);
+    return result ? fail(clip, "cannot write ", clip->options->out, strerror(-result)) : true;
 }
 
 /* A film that has not become whole is removed. */
 static void close_clip(Clip *clip) {
-    const bool open = clip->webm != NULL;
-    vv_webm_close(&clip->webm);
-    if (open || clip->error[0])
-        unlink(clip->part);
-    vv_vp8_encoder_free(&clip->vp8);
-    vv_opus_encoder_free(&clip->opus);
+    vv_movie_close(&clip->film, false);
     vv_picture_free(&clip->picture);
     for (int s = 0; s < VV_SIDES; s++) {
         vv_performer_close(&clip->half[s].performer);
@@ -351,8 +317,7 @@ int vv_performer_clip(int argc, char **argv) {
         return 1;
     clip->options = &options;
     /* What is most likely to be wrong comes first: nobody waits for a film that cannot be written. */
-    const bool good =
-        open_coders(clip) && open_film(clip) && cast(clip) && mix_sound(clip) && film(clip) && finish(clip);
+    const bool good = open_film(clip) && cast(clip) && mix_sound(clip) && film(clip) && finish(clip);
     if (!good)
         fprintf(stderr, "visavis-performer clip: %s\n", clip->error[0] ? clip->error : "out of memory");
     close_clip(clip);

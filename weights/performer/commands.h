@@ -5,9 +5,12 @@
 
 int vv_performer_sheet(int argc, char **argv);
 int vv_performer_clip(int argc, char **argv);
+int vv_performer_portrait(int argc, char **argv);
 int vv_performer_bench(int argc, char **argv);
 int vv_performer_convert(int argc, char **argv);
 int vv_performer_exam(int argc, char **argv);
 int vv_voices_command(int argc, char **argv);
+int vv_recordings_command(int argc, char **argv);
+int vv_speech_command(int argc, char **argv);
 
 #endif

@@ -37,3 +37,10 @@ dataset: $(PERFORMER)
 voices: $(PERFORMER)
 	@scripts/packages.sh train
 	$(PERFORMER) voices
+
+## make portraits  draws the shipped characters' portraits, weights/characters/NAME.png, anew
+portraits_files := $(patsubst weights/performer/characters/%.conf,weights/characters/%.png,$(sort $(wildcard weights/performer/characters/*.conf)))
+.PHONY: portraits
+portraits: $(PERFORMER)
+	@mkdir -p weights/characters
+	set -e; $(foreach p,$(portraits_files),$(PERFORMER) portrait $(basename $(notdir $(p))) $(p);)

@@ -171,36 +171,60 @@ static VvRecording *clip_at(VvRecordings *recordings, const char *root, const ch
     return NULL;
 }
 
-static int read_phones(char *list, VvRecording *clip) {
-    VvSegment *segments = NULL;
-    int count = 0, room = 0;
+/* By the names of phones.def, not flite's, where "ow" is two. VV_PHONES: no such phone. */
+static VvPhone phone_named(const char *name) {
+    int p = 0;
+    while (p < VV_PHONES && strcmp(name, vv_phone_name((VvPhone)p)) != 0)
+        p++;
+    return (VvPhone)p;
+}
+
+int vv_segments_read(char *list, VvSegment **segments, int *count) {
+    VvSegment *read = NULL;
+    int used = 0, room = 0;
     char *rest = NULL;
     for (char *word = strtok_r(list, " \n", &rest); word; word = strtok_r(NULL, " \n", &rest)) {
         char name[12];
         int begin, end;
-        VvPhone phone[VV_PHONE_PARTS];
         const int fields = sscanf(word, "%11[^:]:%d-%d", name, &begin, &end);
-        const int last = count ? segments[count - 1].end : 0;
-        if (fields != 3 || vv_phones_of_cmu(name, phone) != 1 || begin < 0 || begin * 16 < last || end < begin ||
-            end > 1 << 20) {
-            free(segments);
+        const int last = used ? read[used - 1].end : 0;
+        if (fields != 3 || phone_named(name) == VV_PHONES || begin < 0 || begin > 1 << 20 || end < begin ||
+            end > 1 << 20 || begin * 16 < last) {
+            free(read);
             return -EBADMSG;
         }
-        if (count == room) {
+        if (used == room) {
             room = room ? room * 2 : 64;
-            VvSegment *grown = realloc(segments, (size_t)room * sizeof *grown);
+            VvSegment *grown = realloc(read, (size_t)room * sizeof *grown);
             if (!grown) {
-                free(segments);
+                free(read);
                 return -ENOMEM;
             }
-            segments = grown;
+            read = grown;
         }
-        segments[count++] = (VvSegment){.phone = (uint8_t)phone[0], .begin = begin * 16, .end = end * 16};
+        read[used++] = (VvSegment){.phone = (uint8_t)phone_named(name), .begin = begin * 16, .end = end * 16};
     }
-    free(clip->segment);
-    clip->segment = segments;
-    clip->segments = count;
+    *segments = read;
+    *count = used;
     return 0;
+}
+
+void vv_segments_write(FILE *out, const VvSegment *segments, int count) {
+    for (int i = 0; i < count; i++)
+        fprintf(out, "%s%s:%d-%d", i ? " " : "", vv_phone_name((VvPhone)segments[i].phone), segments[i].begin / 16,
+                segments[i].end / 16);
+}
+
+static int read_phones(char *list, VvRecording *clip) {
+    VvSegment *segments = NULL;
+    int count = 0;
+    const int result = vv_segments_read(list, &segments, &count);
+    if (!result) {
+        free(clip->segment);
+        clip->segment = segments;
+        clip->segments = count;
+    }
+    return result;
 }
 
 int vv_recordings_align(VvRecordings *recordings, const char *root, const char *file, int *line) {

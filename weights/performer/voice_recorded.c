@@ -12,7 +12,7 @@
 /* How a source names its languages, speakers and texts. */
 typedef enum Kind {
     STAMPS,  /* NAME_desc_LANG.ogg, text in NAME.txt in the line LANG.utf8= */
-    DIALOGS, /* LEVEL/LANG/ID.ogg, text in another folder's LEVEL/dialogs_LANG.lua; the second part of ID says who */
+    DIALOGS, /* LEVEL/LANG/ID.ogg, text in another folder's LEVEL/dialogs_LANG.lua; a part of ID says who */
     PROMPTS, /* one folder, one speaker, no texts */
     WORDS,   /* LANG/..., letters, syllables and words, no texts */
 } Kind;
@@ -43,10 +43,11 @@ static const Source sources[] = {
     {"/usr/share/ktuberling/sounds", "ktuberling", "ktuberling-data", "GPL-2+", NULL, WORDS},
 };
 
-/* Speakers never trained on; Greek, Danish and Portuguese with them are whole languages. */
-static const char *const held_out[] = {"tuxpaint-el",   "tuxpaint-da",    "tuxpaint-pt_BR", "asterisk-menardi",
-                                       "fillets-nl-m",  "klettres-pt_BR", "ktuberling-el",  "klettres-da",
-                                       "ktuberling-da", "ktuberling-pt"};
+/* Speakers never trained on; Greek, Danish and Portuguese with them are whole languages. Among the Dutch others are
+ * lines of the held-out speaker. */
+static const char *const held_out[] = {"tuxpaint-el",  "tuxpaint-da",       "tuxpaint-pt_BR", "asterisk-menardi",
+                                       "fillets-nl-m", "fillets-nl-others", "klettres-pt_BR", "ktuberling-el",
+                                       "klettres-da",  "ktuberling-da",     "ktuberling-pt"};
 
 typedef struct Search {
     VvRecordings *found;
@@ -145,8 +146,19 @@ static void describe_stamp(VvRecording *clip, const char *name) {
     clip->text = stamp_text(clip->path, clip->language);
 }
 
-/* From .../sound/LEVEL/LANG/ID.ogg, where LEVEL may be a path. Who speaks is the second part of the ID: m and v are the
- * two fish. False for a clip that is no speech: effects are kept as of other languages. */
+/* Who speaks is a part of the ID, such as bar-m-videt: m and v are the two fish. Some of their lines have no such part
+ * and are among the others'. */
+static const char *role_of(const char *id) {
+    for (const char *part = id; part; part = strchr(part, '-')) {
+        part += *part == '-';
+        if ((*part == 'm' || *part == 'v') && (part[1] == '-' || !part[1]))
+            return *part == 'm' ? "m" : "v";
+    }
+    return "others";
+}
+
+/* From .../sound/LEVEL/LANG/ID.ogg, where LEVEL may be a path. False for a clip that is no speech: effects are kept as
+ * of other languages. */
 static bool describe_dialog(VvRecording *clip, const char *root, const char *folder) {
     static const char *const spoken[][2] = {{"cs", "fillets-ng-data-cs"}, {"nl", "fillets-ng-data-nl"}};
     char level[128] = "", id[96] = "";
@@ -165,10 +177,7 @@ static bool describe_dialog(VvRecording *clip, const char *root, const char *fol
             clip->package = spoken[i][1];
     if (!clip->package)
         return false;
-    const char *who = strchr(id, '-');
-    const char *role =
-        who && (who[1] == 'm' || who[1] == 'v') && who[2] == '-' ? (who[1] == 'm' ? "m" : "v") : "others";
-    snprintf(clip->speaker, sizeof clip->speaker, "fillets-%s-%s", clip->language, role);
+    snprintf(clip->speaker, sizeof clip->speaker, "fillets-%s-%s", clip->language, role_of(id));
     clip->text = dialog_text(root, level, clip->language, id);
     return true;
 }

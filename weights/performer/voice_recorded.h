@@ -33,6 +33,11 @@ void vv_recordings_close(VvRecordings *recordings);
  * clips it gave times to, or a negative errno; -EBADMSG with the line's number in `*line`. */
 int vv_recordings_align(VvRecordings *recordings, const char *root, const char *file, int *line);
 
+/* The list of phones in such a line, on its own. Reading cuts `list` up; the caller frees `*segments` (NULL where there
+ * are none). 0, -EBADMSG for a bad list, -ENOMEM. */
+int vv_segments_read(char *list, VvSegment **segments, int *count);
+void vv_segments_write(FILE *out, const VvSegment *segments, int count);
+
 /* Loads a clip as 16 kHz mono at an even level, with its phones (one pause where it has no alignment). The caller frees
  * with vv_speech_free. 0, -EIO for a file that cannot be decoded, -ENOMEM. */
 int vv_recording_load(const VvRecording *recording, VvSpeech *speech);

@@ -87,6 +87,11 @@ static void print_counts(const json_t *report, FILE *out) {
 static void print_inspection(const json_t *seen, FILE *out) {
     if (number_in(seen, "sessions") <= 0)
         return;
+    if (number_in(seen, "unreadable") > 0 && number_in(seen, "unreadable") >= number_in(seen, "pictures")) {
+        fprintf(out, "\npictures decoded: %.0f, broken %.0f; only the test pattern's can be read\n",
+                number_in(seen, "pictures"), number_in(seen, "broken"));
+        return;
+    }
     fprintf(out,
             "\npictures decoded and read: %.0f; number agrees with pts in %.0f, differs in %.0f, unreadable %.0f, "
             "broken %.0f\n",

@@ -2,6 +2,9 @@
 #ifndef VV_DOCTOR_H
 #define VV_DOCTOR_H
 
+#include "kernels/cuda_load.h"
+#include "server/commands/avatar.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,7 +27,7 @@ typedef struct VvFinding {
 typedef struct VvFindings {
     VvFinding list[VV_FINDINGS_MAX];
     size_t count;
-    int sessions; /* that the codecs alone would let this machine carry; 0: not measured */
+    int sessions; /* that this machine can carry; 0: none in real time, or not measured */
 } VvFindings;
 
 /* Appends a finding and returns it; its text is printed by `format`. One beyond the room replaces the last. */
@@ -36,11 +39,12 @@ void vv_doctor_processor(VvFindings *findings);
 void vv_doctor_memory(VvFindings *findings);
 void vv_doctor_libraries(VvFindings *findings);
 void vv_doctor_gpu(VvFindings *findings);
-void vv_doctor_weights(VvFindings *findings);
+void vv_doctor_weights(VvFindings *findings, const VvAvatarOptions *options);
 void vv_doctor_page(VvFindings *findings);
 void vv_doctor_port(VvFindings *findings, int port);
 void vv_doctor_voice(VvFindings *findings);
 void vv_doctor_codecs(VvFindings *findings);
+void vv_doctor_avatar(VvFindings *findings, const VvAvatarOptions *options); /* opens it: some seconds */
 
 /* ---- pure parts -------------------------------------------------------------------------------------------- */
 
@@ -57,6 +61,9 @@ int64_t vv_meminfo_bytes(const char *text, const char *field);
 
 /* What follows ".so." in a library's file name: "libopus.so.0.8.0" gives "0.8.0"; "" if there is nothing. */
 const char *vv_soname_version(const char *file);
+
+/* What to say of the CUDA engine on a machine with so many NVIDIA devices. */
+void vv_doctor_gpu_found(VvFindings *findings, const VvCuda *cuda, size_t devices);
 
 /* How many sessions fit `cores` when one takes `seconds` of a core for each second, leaving a third for everything
  * else.

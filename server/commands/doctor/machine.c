@@ -114,6 +114,7 @@ void vv_doctor_libraries(VvFindings *findings) {
         {"jansson", "json_loadb", "jansson_version_str", NULL, NULL},
         {"libjwt", "jwt_decode", NULL, NULL, NULL},
         {"speexdsp", "speex_resampler_init", NULL, NULL, NULL},
+        {"libsndfile", "sf_open", NULL, NULL, NULL},
     };
     for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
         char version[160];
@@ -129,56 +130,37 @@ void vv_doctor_libraries(VvFindings *findings) {
 
 /* ---- GPU ------------------------------------------------------------------------------------------------- */
 
-/* Whether the CUDA engine lies where the daemon would open it: beside the program, or installed. */
-static bool engine_there(void) {
-    char self[512], path[600];
-    ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
-    self[size > 0 ? size : 0] = 0;
-    char *slash = strrchr(self, '/');
-    if (slash) {
-        *slash = 0;
-        snprintf(path, sizeof path, "%s/libvisavis_cuda.so", self);
-        if (access(path, R_OK) == 0)
-            return true;
-    }
-    return access(VV_PREFIX "/lib/visavis/libvisavis_cuda.so", R_OK) == 0;
+/* How many NVIDIA devices the kernel shows. */
+static size_t count_devices(void) {
+    glob_t devices = {0};
+    const size_t count = glob("/dev/nvidia[0-9]*", 0, NULL, &devices) == 0 ? devices.gl_pathc : 0;
+    globfree(&devices);
+    return count;
 }
 
-/* The driver's name for the first device; false if the driver finds none. */
-static bool device_name(void *driver, char *out, int size) {
-    int (*init)(unsigned), (*get)(int *, int), (*name)(char *, int, int), device = 0;
-    void *symbols[3] = {dlsym(driver, "cuInit"), dlsym(driver, "cuDeviceGet"), dlsym(driver, "cuDeviceGetName")};
-    if (!symbols[0] || !symbols[1] || !symbols[2])
-        return false;
-    memcpy(&init, &symbols[0], sizeof init);
-    memcpy(&get, &symbols[1], sizeof get);
-    memcpy(&name, &symbols[2], sizeof name);
-    return init(0) == 0 && get(&device, 0) == 0 && name(out, size, device) == 0;
+void vv_doctor_gpu_found(VvFindings *findings, const VvCuda *cuda, size_t devices) {
+    if (cuda->state == VV_CUDA_READY) {
+        vv_finding_add(findings, "GPU", VV_HEALTH_OK, "%.200s", cuda->text);
+        return;
+    }
+    /* Without a device an engine that finds none is as it should be; a damaged one never is. */
+    const bool damaged = cuda->state == VV_CUDA_BROKEN || cuda->state == VV_CUDA_OTHER;
+    if (!devices && !damaged) {
+        vv_finding_add(findings, "GPU", VV_HEALTH_OK, "no GPU here (%.160s): everything runs on the processor",
+                       cuda->text);
+        return;
+    }
+    VvFinding *finding =
+        vv_finding_add(findings, "GPU", VV_HEALTH_NOTE, "%.190s: all runs on the processor", cuda->text);
+    if (devices && cuda->state == VV_CUDA_NO_FILE)
+        snprintf(finding->fix, sizeof finding->fix, "%zu NVIDIA device%s here: build with nvcc (make cuda)", devices,
+                 devices == 1 ? " is" : "s are");
+    else
+        snprintf(finding->fix, sizeof finding->fix, "%s", cuda->fix);
 }
 
 void vv_doctor_gpu(VvFindings *findings) {
-    glob_t devices = {0};
-    bool found = glob("/dev/nvidia[0-9]*", 0, NULL, &devices) == 0;
-    size_t count = found ? devices.gl_pathc : 0;
-    globfree(&devices);
-    void *driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
-    char name[120] = "";
-    bool works = driver && device_name(driver, name, sizeof name);
-    if (!found && !works) {
-        vv_finding_add(findings, "GPU", VV_HEALTH_OK, "no GPU here: everything runs on the processor");
-    } else if (!works) {
-        VvFinding *finding =
-            vv_finding_add(findings, "GPU", VV_HEALTH_NOTE, "%zu NVIDIA device%s, but %s", count, count == 1 ? "" : "s",
-                           driver ? "its driver does not start" : "no driver library (libcuda.so.1)");
-        snprintf(finding->fix, sizeof finding->fix, "install the driver that fits the kernel's, and try nvidia-smi");
-    } else if (!engine_there()) {
-        vv_finding_add(findings, "GPU", VV_HEALTH_NOTE,
-                       "%s, driver present; this build of visavis has no CUDA engine and runs on the processor", name);
-    } else {
-        vv_finding_add(findings, "GPU", VV_HEALTH_OK, "%s, with the CUDA engine", name);
-    }
-    if (driver)
-        dlclose(driver);
+    vv_doctor_gpu_found(findings, vv_cuda(), count_devices());
 }
 
 /* ---- port ------------------------------------------------------------------------------------------------ */

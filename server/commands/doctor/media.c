@@ -9,36 +9,12 @@
 #include "server/media/picture.h"
 #include "server/media/vp8_codec.h"
 
-#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 /* ---- files ----------------------------------------------------------------------------------------------- */
-
-void vv_doctor_weights(VvFindings *findings) {
-    static const char *const folders[] = {"weights", VV_PREFIX "/share/visavis/weights"};
-    char first[200] = "";
-    size_t count = 0;
-    for (size_t i = 0; i < sizeof folders / sizeof *folders && !count; i++) {
-        char pattern[256];
-        glob_t found = {0};
-        snprintf(pattern, sizeof pattern, "%s/*.safetensors", folders[i]);
-        glob(pattern, 0, NULL, &found);
-        snprintf(pattern, sizeof pattern, "%s/*/*.safetensors", folders[i]);
-        glob(pattern, GLOB_APPEND, NULL, &found);
-        count = found.gl_pathc;
-        if (count)
-            snprintf(first, sizeof first, "%s", found.gl_pathv[0]);
-        globfree(&found);
-    }
-    if (count)
-        vv_finding_add(findings, "weights", VV_HEALTH_OK, "%zu file%s, such as %s", count, count == 1 ? "" : "s",
-                       first);
-    else
-        vv_finding_add(findings, "weights", VV_HEALTH_NOTE, "none: the test-pattern avatar is used");
-}
 
 void vv_doctor_page(VvFindings *findings) {
     char folder[PATH_MAX];
@@ -169,12 +145,12 @@ void vv_doctor_codecs(VvFindings *findings) {
     int cores = (int)sysconf(_SC_NPROCESSORS_ONLN);
     /* Both of a session's audio tracks are heard by the avatar: two sets of features. */
     double session = speed.video_out + speed.video_in + speed.audio_out + speed.audio_in + 2 * speed.features;
-    findings->sessions = vv_sessions_estimate(session, cores);
+    const int sessions = vv_sessions_estimate(session, cores);
     vv_finding_add(findings, "VP8", VV_HEALTH_OK, "%.2f ms to encode a 256x256 frame, %.2f ms to decode one",
                    speed.video_out * 40, speed.video_in * 40);
     vv_finding_add(findings, "Opus", VV_HEALTH_OK, "%.0f us to encode 20 ms, %.0f us to decode",
                    speed.audio_out * 20000, speed.audio_in * 20000);
-    vv_finding_add(findings, "expect", findings->sessions ? VV_HEALTH_OK : VV_HEALTH_NOTE,
+    vv_finding_add(findings, "media", sessions ? VV_HEALTH_OK : VV_HEALTH_NOTE,
                    "a session's media takes %.1f %% of a core: about %d sessions, before the avatar's own work",
-                   session * 100, findings->sessions);
+                   session * 100, sessions);
 }

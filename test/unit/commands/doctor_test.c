@@ -94,12 +94,15 @@ static void sees_a_port_in_use(void **state) {
 static void finds_what_is_here(void **state) {
     (void)state;
     static VvFindings findings;
+    char name[] = "test-pattern";
     vv_doctor_processor(&findings);
     vv_doctor_memory(&findings);
     vv_doctor_gpu(&findings);
-    vv_doctor_weights(&findings);
+    VvAvatarOptions options = {.avatar = name};
+    vv_doctor_weights(&findings, &options);
     vv_doctor_voice(&findings);
     vv_doctor_codecs(&findings);
+    vv_doctor_avatar(&findings, &options);
     bool voice = false, codecs = false;
     for (size_t i = 0; i < findings.count; i++) {
         const VvFinding *finding = &findings.list[i];

@@ -255,6 +255,42 @@ static void frames(void **state) {
     file_free(&clip);
 }
 
+/* A picture's own bytes, whatever the width of its rows in memory; pictures of another form are refused. */
+static void pictures(void **state) {
+    (void)state;
+    enum { WIDTH = 6, HEIGHT = 5, CHROMA = 3, BYTES = WIDTH * HEIGHT + 2 * CHROMA * CHROMA };
+    static const char head[] = "YUV4MPEG2 W6 H5 F25:1 Ip A1:1 C420jpeg XCOLORRANGE=LIMITED\nFRAME\n";
+    VvY4mForm form = {.width = WIDTH, .height = HEIGHT, .fps_numerator = 25, .fps_denominator = 1};
+    VvPicture picture = {0};
+    VvY4mWriter *writer;
+    VvMediaProblem problem;
+    uint8_t wanted[BYTES], *at = wanted;
+    assert_int_equal(vv_picture_alloc(&picture, WIDTH, HEIGHT), 0);
+    assert_true(picture.stride[0] > WIDTH);
+    for (int p = 0; p < 3; p++)
+        for (int y = 0; y < (p ? CHROMA : HEIGHT); y++)
+            for (int x = 0; x < (p ? CHROMA : WIDTH); x++)
+                *at++ = picture.plane[p][y * picture.stride[p] + x] = (uint8_t)(100 * p + 10 * y + x);
+    assert_int_equal(vv_y4m_writer_open(path, &form, &writer, &problem), VV_MEDIA_OK);
+    assert_int_equal(vv_y4m_write_picture(writer, &picture, &problem), VV_MEDIA_OK);
+    assert_int_equal(vv_y4m_writer_close(&writer, &problem), VV_MEDIA_OK);
+    char text[sizeof head + BYTES + 8];
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    assert_int_equal(fread(text, 1, sizeof text, file), sizeof head - 1 + BYTES);
+    fclose(file);
+    assert_memory_equal(text, head, sizeof head - 1);
+    assert_memory_equal(text + sizeof head - 1, wanted, BYTES);
+
+    const VvY4mForm others[] = {{8, 5, 25, 1, 0, 0}, {6, 4, 25, 1, 0, 0}, {6, 5, 25, 1, 1, 0}, {6, 5, 25, 1, 0, 1}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        assert_int_equal(vv_y4m_writer_open(path, &others[i], &writer, &problem), VV_MEDIA_OK);
+        assert_int_equal(vv_y4m_write_picture(writer, &picture, &problem), VV_MEDIA_BAD_SIZE);
+        assert_int_equal(vv_y4m_writer_close(&writer, &problem), VV_MEDIA_OK);
+    }
+    vv_picture_free(&picture);
+}
+
 static void what_cannot_be_written(void **state) {
     (void)state;
     static uint8_t rgb[3 * 256 * 256];
@@ -281,8 +317,8 @@ static void what_cannot_be_written(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(comes_back), cmocka_unit_test(known_colours),          cmocka_unit_test(heads),
-        cmocka_unit_test(frames),     cmocka_unit_test(what_cannot_be_written),
+        cmocka_unit_test(comes_back), cmocka_unit_test(known_colours), cmocka_unit_test(heads),
+        cmocka_unit_test(frames),     cmocka_unit_test(pictures),      cmocka_unit_test(what_cannot_be_written),
     };
     return cmocka_run_group_tests(tests, make_name, remove_file);
 }

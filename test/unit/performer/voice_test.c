@@ -354,6 +354,9 @@ static int make_tree(void **state) {
     make_folder("/usr/share/games/fillets-ng/sound/cave/en");
     make_folder("/usr/share/games/fillets-ng/script/share/jokes");
     write_tone("/usr/share/games/fillets-ng/sound/share/jokes/cs", "vt-m-fish.wav", 22050);
+    write_tone("/usr/share/games/fillets-ng/sound/share/jokes/cs", "green-v.wav", 22050);
+    write_tone("/usr/share/games/fillets-ng/sound/share/jokes/cs", "m-odd.wav", 22050);
+    write_tone("/usr/share/games/fillets-ng/sound/share/jokes/cs", "crab-3-1.wav", 22050);
     write_tone("/usr/share/games/fillets-ng/sound/cave/en", "splash.wav", 22050);
     write_text("/usr/share/games/fillets-ng/script/share/jokes/dialogs_cs.lua",
                "dialogId(\"vt-m-fish\", \"font_small\", \"A fish.\")\ndialogStr(\"Ryba.\")\n");
@@ -375,7 +378,7 @@ static void recordings_are_found(void **state) {
     (void)state;
     VvRecordings list;
     assert_int_equal(vv_recordings_open(&list, root), 0);
-    assert_int_equal(list.count, 5);
+    assert_int_equal(list.count, 8);
     const VvRecording *frog = clip_named(&list, "frog_desc_fr");
     assert_string_equal(frog->language, "fr");
     assert_string_equal(frog->text, "Une grenouille.");
@@ -388,6 +391,9 @@ static void recordings_are_found(void **state) {
     assert_string_equal(fish->language, "cs");
     assert_string_equal(fish->text, "Ryba.");
     assert_string_equal(fish->speaker, "fillets-cs-m");
+    assert_string_equal(clip_named(&list, "green-v")->speaker, "fillets-cs-v");
+    assert_string_equal(clip_named(&list, "m-odd")->speaker, "fillets-cs-m");
+    assert_string_equal(clip_named(&list, "crab-3-1")->speaker, "fillets-cs-others");
     assert_true(clip_named(&list, "ciao")->held_out);
     VvSpeech speech;
     assert_int_equal(vv_recording_load(frog, &speech), 0);
@@ -433,6 +439,35 @@ static void alignments_are_read(void **state) {
     }
     assert_int_equal(vv_recordings_align(&list, root, "/nowhere", &line), -ENOENT);
     vv_recordings_close(&list);
+}
+
+/* Every phone comes back from its text, "ow" too, which flite's notation has for a diphthong. */
+static void phones_are_written_and_read(void **state) {
+    (void)state;
+    VvSegment all[VV_PHONES], *back = NULL;
+    for (int p = 0; p < VV_PHONES; p++)
+        all[p] = (VvSegment){.phone = (uint8_t)p, .begin = p * 800, .end = p * 800 + 480};
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    vv_segments_write(out, all, VV_PHONES);
+    assert_int_equal(fclose(out), 0);
+    assert_int_equal(strncmp(text, "pau:0-30 p:50-80 ", 17), 0);
+    int count = 0;
+    assert_int_equal(vv_segments_read(text, &back, &count), 0);
+    assert_int_equal(count, VV_PHONES);
+    for (int p = 0; p < VV_PHONES; p++) {
+        assert_int_equal(back[p].phone, all[p].phone);
+        assert_int_equal(back[p].begin, all[p].begin);
+        assert_int_equal(back[p].end, all[p].end);
+    }
+    free(back);
+    free(text);
+    char none[] = "", huge[] = "aa:0-99999999";
+    assert_int_equal(vv_segments_read(none, &back, &count), 0);
+    assert_int_equal(count, 0);
+    assert_null(back);
+    assert_int_equal(vv_segments_read(huge, &back, &count), -EBADMSG);
 }
 
 /* Aligned recordings speak in conversations: their own sound, texts and phones, at the times they are said. */
@@ -532,6 +567,7 @@ int main(void) {
         cmocka_unit_test(texts_are_balanced),
         cmocka_unit_test_setup_teardown(recordings_are_found, make_tree, remove_tree),
         cmocka_unit_test_setup_teardown(alignments_are_read, make_tree, remove_tree),
+        cmocka_unit_test(phones_are_written_and_read),
         cmocka_unit_test_setup_teardown(recordings_converse, make_tree, remove_tree),
         cmocka_unit_test(g722_is_decoded),
     };
