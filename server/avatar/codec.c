@@ -30,6 +30,7 @@ struct VvCodecWorker {
     VvStream *stream;
     VvArena arena;
     Buffers buffers;
+    VvRecording *decoding[BATCHES_MAX]; /* where the table records: the decoder's graph of every batch, and I420 */
     VvCodecWatch *watch;
     void *watch_ctx;
 };
@@ -192,12 +193,34 @@ static VvKernelStatus finish(VvCodecPass *pass) {
     return pass->status != VV_KERNEL_OK ? pass->status : status;
 }
 
-/* The largest planned batch that `left` frames fill. */
-static int next_batch(const VvCodec *codec, int left) {
+/* The number of the largest planned batch that `left` frames fill; and its size. */
+static int next_number(const VvCodec *codec, int left) {
     int i = codec->batches - 1;
     while (codec->batch[i] > left)
         i--;
-    return codec->batch[i];
+    return i;
+}
+
+static int next_batch(const VvCodec *codec, int left) {
+    return codec->batch[next_number(codec, left)];
+}
+
+/* Records what decoding the batch numbered `i` takes, but for copies. */
+static VvKernelStatus record_decoding(VvCodecWorker *w, int i) {
+    const VvCodec *codec = w->codec;
+    const VvKernels *kernels = codec->net.kernels;
+    const Buffers *b = &w->buffers;
+    const int n = codec->batch[i];
+    VvCodecPass pass = begin(w);
+    pass.watch = NULL;
+    VvKernelStatus status = kernels->record(w->stream);
+    if (status != VV_KERNEL_OK)
+        return status;
+    decode_graph(&pass, codec, b, n);
+    if (pass.status == VV_KERNEL_OK)
+        pass.status = kernels->i420(w->stream, vv_tensor_items(b->frames, 0, n), vv_tensor_items(b->i420, 0, n));
+    status = kernels->recorded(w->stream, &w->decoding[i]);
+    return pass.status != VV_KERNEL_OK ? pass.status : status;
 }
 
 /* Runs every graph once for every batch: libraries make some objects when they first see a buffer, and the memory is
@@ -219,7 +242,10 @@ static VvKernelStatus warm_up(VvCodecWorker *w) {
         vv_arena_rewind(&w->arena, b->end);
         decode_graph(&pass, codec, b, n);
     }
-    return finish(&pass);
+    VvKernelStatus status = finish(&pass);
+    for (int i = 0; i < codec->batches && codec->net.kernels->record && status == VV_KERNEL_OK; i++)
+        status = record_decoding(w, i);
+    return status;
 }
 
 VvKernelStatus vv_codec_worker_open(VvCodec *codec, VvCodecWorker **worker) {
@@ -245,6 +271,9 @@ VvKernelStatus vv_codec_worker_open(VvCodec *codec, VvCodecWorker **worker) {
 void vv_codec_worker_close(VvCodecWorker **worker) {
     if (!*worker)
         return;
+    for (int i = 0; i < BATCHES_MAX; i++)
+        if ((*worker)->decoding[i])
+            (*worker)->codec->net.kernels->recording_close(&(*worker)->decoding[i]);
     (*worker)->codec->net.kernels->stream_close(&(*worker)->stream);
     vv_arena_close(&(*worker)->arena);
     free(*worker);
@@ -291,11 +320,17 @@ static void decode_batch(VvCodecPass *pass, VvCodecWorker *worker, const VvCodec
     vv_arena_rewind(&worker->arena, b->end);
     upload(pass, f->z + at * (size_t)codec->info.z_count, vv_tensor_items(b->z, 0, n));
     upload(pass, f->characters + at, vv_tensor(b->which.data, VV_I32, b->which.device, 1, &n));
-    decode_graph(pass, codec, b, n);
+    const VvRecording *recording = worker->decoding[next_number(codec, n)];
+    if (recording && !worker->watch) {
+        if (pass->status == VV_KERNEL_OK)
+            pass->status = codec->net.kernels->replay(pass->stream, recording);
+    } else {
+        decode_graph(pass, codec, b, n);
+        if (f->i420 && pass->status == VV_KERNEL_OK)
+            pass->status = codec->net.kernels->i420(pass->stream, frames, i420);
+    }
     if (f->rgb)
         download(pass, frames, f->rgb + at * pixels * 3);
-    if (f->i420 && pass->status == VV_KERNEL_OK)
-        pass->status = codec->net.kernels->i420(pass->stream, frames, i420);
     if (f->i420)
         download(pass, i420, f->i420 + at * (pixels / 2 * 3));
 }
