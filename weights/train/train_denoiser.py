@@ -8,6 +8,7 @@ interruption, with whatever data there is by then.
 """
 
 import argparse
+import json
 import os
 import time
 
@@ -164,6 +165,7 @@ def main():
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--watch", type=float, default=12, help="minutes between looks at held-out tracks")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--small", action="store_true", help="half the width and half the blocks: six times as fast, to compare")
     parser.add_argument("--entangled", action="store_true", help="ablation: one attention instead of SDCM's two")
     parser.add_argument("--no-bank", action="store_true", help="ablation: no verbal memory")
     parser.add_argument("--no-overlap", action="store_true", help="ablation")
@@ -175,7 +177,11 @@ def main():
     torch.manual_seed(options.seed)
     phones = Dataset(options.dataset[0]).phones
     speech, head, codec = load_speech(options.speech, phones), load_head(options.head), load_codec(options.codec)
-    config = DenoiserConfig(decoupled=not options.entangled, remember=not options.no_bank)
+    size = {"width": 128, "blocks": 3, "rotary": (6, 5, 5)} if options.small else {}
+    config = DenoiserConfig(decoupled=not options.entangled, remember=not options.no_bank, **size)
+    os.makedirs(options.run, exist_ok=True)
+    with open(os.path.join(options.run, "config.json"), "w", encoding="utf-8") as file:
+        json.dump(config.to_json(), file)
     train = load_tracks(options.dataset, "train", speech, head)
     held = [t for t in load_tracks(options.dataset, "valid", speech, head) if t.speaking.mean() > 0.2][:8]
     net = Denoiser(config)
