@@ -97,7 +97,10 @@ def net_of_run(folder, head):
     saved = torch.load(os.path.join(folder, "checkpoint.pt"), map_location="cpu")
     name = "head" if head else "denoiser"
     state = {k[len(name) + 1:]: v for k, v in saved["smooth"].items() if k.startswith(name + ".")}
-    config = saved.get("config", {}).get(name)
+    config = None  # of its own, if the run wrote one
+    if os.path.exists(os.path.join(folder, "config.json")):
+        with open(os.path.join(folder, "config.json"), encoding="utf-8") as file:
+            config = json.load(file)
     if head:
         net = Head(HeadConfig(**config) if config else HeadConfig())
     else:
