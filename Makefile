@@ -60,7 +60,7 @@ help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
 
 ## make build      the program, build/visavis
-build: packages $(PROGRAM)
+build: packages $(PROGRAM) cuda
 
 $(PROGRAM): $(call objs,server/main.c) $(foreach m,$(MODULES),$(call lib,$(m)))
 	$(CC) $(LDFLAGS) -o $@ $^ $(foreach m,$(MODULES),$(LIBS_$(m))) -lm -ldl
@@ -121,6 +121,7 @@ include test/test.mk
 include test/kernels/kernels.mk
 include kernels/cuda/cuda.mk
 include test/cuda-emu/cuda-emu.mk
+include test/gpu/gpu.mk
 include weights/performer/performer.mk
 include weights/train/train.mk
 include weights/eval/eval.mk

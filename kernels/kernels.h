@@ -158,6 +158,10 @@ typedef struct VvLinear VvLinear;
 /* A worker thread's queue of work, with its scratch memory. Used by one thread at a time. */
 typedef struct VvStream VvStream;
 
+/* What was asked of a stream, kept to be asked again in one go. Any thread may replay it, on any stream of the table;
+ * the tensors in it must still be there. */
+typedef struct VvRecording VvRecording;
+
 /* ---- operations with more than a source and a destination -------------------------------------------------------- */
 
 /* What one unit of a flow field means. */
@@ -361,6 +365,15 @@ typedef struct VvKernels {
      * `seeds` and `windows` are on the host and read at once. */
     VvKernelStatus (*noise)(VvStream *stream, const uint64_t seeds[], const uint64_t windows[], uint32_t number,
                             VvTensor dst);
+
+    /* Optional, all or none (NULL): what is asked of the stream between `record` and `recorded` is kept and not done,
+     * `replay` does it with the same tensors, as if it were asked again; for a device that costs one call instead of
+     * hundreds. Between the two nothing may be uploaded, downloaded or waited for, and nothing that reads the host.
+     * `recorded` ends the recording in any case; on an error there is none. */
+    VvKernelStatus (*record)(VvStream *stream);
+    VvKernelStatus (*recorded)(VvStream *stream, VvRecording **recording);
+    VvKernelStatus (*replay)(VvStream *stream, const VvRecording *recording);
+    void (*recording_close)(VvRecording **recording);
 } VvKernels;
 
 #define VV_NORM_EPSILON 1e-6f
@@ -390,7 +403,8 @@ const VvKernels *vv_kernels_cpu(VvCpuIsa isa, VvDataType compute);
 
 /* A table by the name that users type: "ref"; "cpu" (all the processor has: bf16 where it is faster, else f32);
  * "cpu-f32", "cpu-bf16"; "cpu-avx2", "cpu-plain" (f32, our own kernels with lesser instructions; oneDNN's layers are
- * lowered by ONEDNN_MAX_CPU_ISA only). NULL: unknown, or not on this machine. */
+ * lowered by ONEDNN_MAX_CPU_ISA only); "cuda" (cuda_load.h says why there is none). NULL: unknown, or not on this
+ * machine. */
 const VvKernels *vv_kernels_named(const char *name);
 
 /* ---- memory ------------------------------------------------------------------------------------------------------ */

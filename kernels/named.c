@@ -1,6 +1,7 @@
 /* The backends by the names that users type. */
 #include <string.h>
 
+#include "kernels/cuda_load.h"
 #include "kernels/kernels.h"
 
 const VvKernels *vv_kernels_named(const char *name) {
@@ -16,5 +17,7 @@ const VvKernels *vv_kernels_named(const char *name) {
         return vv_cpu_isa() >= VV_CPU_AVX2 ? vv_kernels_cpu(VV_CPU_AVX2, VV_F32) : NULL;
     if (strcmp(name, "cpu-plain") == 0)
         return vv_kernels_cpu(VV_CPU_PLAIN, VV_F32);
+    if (strcmp(name, "cuda") == 0)
+        return vv_cuda()->kernels;
     return NULL;
 }

@@ -21,6 +21,12 @@ test/browser/node_modules: test/browser/package.json test/browser/package-lock.j
 	cd test/browser && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --silent --no-audit --no-fund
 	@touch $@
 
+## make pictures   takes the documentation's pictures of the page and of a face that speaks (docs/images); wants a quiet machine
+.PHONY: pictures
+pictures: $(PROGRAM) $(BUILD)/visavis-performer test/browser/node_modules
+	VISAVIS=$(PROGRAM) node test/browser/screenshots.mjs
+	VISAVIS=$(PROGRAM) PERFORMER=$(PERFORMER) node test/browser/speaking.mjs
+
 # ---- fuzzing ---------------------------------------------------------------------------------------------------
 #
 # test/fuzz/NAME_fuzz.c is a libFuzzer target; test/fuzz/corpus/NAME holds its seeds and every input that once broke

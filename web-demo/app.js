@@ -11,6 +11,7 @@ import { Connection } from './connection.js';
 import { LatencyPanel } from './latency.js';
 import { Media } from './media.js';
 import { Notices, Refusal } from './notices.js';
+import { Pace } from './pace.js';
 import { Perception } from './perception.js';
 import { Settings } from './settings.js';
 import { Shortcuts } from './shortcuts.js';
@@ -29,6 +30,7 @@ const notices = new Notices($('notices'));
 const transcript = new Transcript({ list: $('transcript'), caption: $('caption'), empty: $('transcript-empty') });
 const perception = new Perception({ root: $('perception'), latest: $('perceived-latest'), affect: $('affect') });
 const latency = new LatencyPanel($('latency'), telemetry);
+const pace = new Pace();
 const audioPlayer = new AudioPlayer(telemetry);
 let connection = null; // of the call that is on
 let media, videoPlayer; // made once the browser is known to have what they need
@@ -94,6 +96,7 @@ const HANDLERS = {
   },
   stats: (stats) => {
     telemetry.server = stats;
+    if (pace.fellBehind(stats)) notices.show('server_slow');
   },
   error: ({ code, message, fatal }) => {
     if (fatal) return; // the connection ends with it, and says so
@@ -130,6 +133,7 @@ async function join({ withMic, withCamera }) {
   perception.clear();
   latency.clear();
   telemetry.newCall();
+  pace.newCall();
   const start = {
     role: 'viewer',
     want: ['avatar_video', 'avatar_audio', 'events'],
@@ -226,6 +230,7 @@ function makeParts() {
   videoPlayer = new VideoPlayer($('avatar'), {
     clock: (at) => audioPlayer.mediaAt(at),
     onFrame: (pts) => audioPlayer.sawVideo(pts),
+    shown: view.showPicture,
     askKey: () => connection?.send('video.keyframe', { stream: 'avatar_video' }),
     telemetry,
   });

@@ -80,6 +80,7 @@ export class Settings {
   offer({ character, characters, style, styles }) {
     this.#choices('character', characters, character);
     this.#choices('style', styles, style);
+    this.#node('style').parentElement.hidden = this.#node('style').disabled; // one style is no choice
   }
 
   /** The server did not take the last choice of "character" or "style": shows the one before. */
@@ -95,7 +96,7 @@ export class Settings {
         .split(',')
         .map((name) => name.trim())
         .filter(Boolean)
-        .map((name) => new Option(name, name)),
+        .map((name) => new Option(name[0].toUpperCase() + name.slice(1), name)),
     );
     select.value = select.dataset.now = select.dataset.before = chosen;
     select.disabled = select.options.length < 2;

@@ -14,6 +14,7 @@ export class VideoPlayer {
   #clock;
   #onFrame;
   #askKey;
+  #shown;
   #telemetry;
   #decoder = null;
   #frames = []; // decoded, by presentation time
@@ -24,14 +25,15 @@ export class VideoPlayer {
   #lastTick = 0;
 
   /**
-   * clock(ms) -> presentation time at the speaker or null; onFrame(pts) when one is decoded; askKey() asks the server
-   * for a key frame.
+   * clock(ms) -> presentation time at the speaker or null; onFrame(pts) when one is decoded; shown(is) when the canvas
+   * begins or ceases to hold this call's picture; askKey() asks the server for a key frame.
    */
-  constructor(canvas, { clock, onFrame, askKey, telemetry }) {
+  constructor(canvas, { clock, onFrame, shown = () => {}, askKey, telemetry }) {
     this.#canvas = canvas;
     this.#context = canvas.getContext('2d', { alpha: false });
     this.#clock = clock;
     this.#onFrame = onFrame;
+    this.#shown = shown;
     this.#askKey = askKey;
     this.#telemetry = telemetry;
     const onRefresh = (at) => {
@@ -84,6 +86,7 @@ export class VideoPlayer {
     this.#frames = [];
     this.#expected = null;
     this.#needKey = true;
+    this.#shown(false);
   }
 
   #open() {
@@ -134,6 +137,7 @@ export class VideoPlayer {
     }
     this.#context.drawImage(chosen, 0, 0);
     chosen.close();
+    this.#shown(true);
     this.#telemetry.drawn(pts, clock, at);
     this.#telemetry.tap?.video?.(pts, this.#canvas);
   }

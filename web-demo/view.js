@@ -14,6 +14,7 @@ const STATE_TEXT = {
 const IN_CALL = new Set(['connecting', 'live', 'reconnecting']);
 
 let state = 'loading';
+let pictured = false; // there is a picture of the avatar
 let startedAt = null; // milliseconds of performance.now()
 let resumeUntil = null;
 
@@ -27,10 +28,23 @@ export function showState(next, until = null) {
   $('state-text').textContent = STATE_TEXT[state];
   document.querySelector('main').inert = !IN_CALL.has(state);
   $('lobby').hidden = state !== 'lobby';
-  $('veil').hidden = state !== 'connecting' && state !== 'reconnecting';
-  $('veil-text').textContent = STATE_TEXT[state];
   $('retry-now').hidden = state !== 'reconnecting';
+  showVeil();
   tick();
+}
+
+/** Whether there is a picture of the avatar: until the first one there is nothing to look at. */
+export function showPicture(is) {
+  if (is === pictured) return;
+  pictured = is;
+  document.body.dataset.picture = pictured;
+  showVeil();
+}
+
+function showVeil() {
+  const waiting = state === 'live' && !pictured;
+  $('veil').hidden = state !== 'connecting' && state !== 'reconnecting' && !waiting;
+  $('veil-text').textContent = waiting ? 'Waiting for the picture' : STATE_TEXT[state];
 }
 
 /** Shows one of the three panels where there is room for one only. */
@@ -90,7 +104,7 @@ function tick() {
     const left = Math.max(0, Math.ceil((resumeUntil - performance.now()) / 1000));
     $('veil-text').textContent = `The connection was lost. Reconnecting, ${left} s left`;
   }
-  if (state === 'live' && !document.hidden) showAmbient();
+  if (state === 'live' && pictured && !document.hidden) showAmbient();
 }
 
 setInterval(tick, 500);

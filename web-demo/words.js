@@ -177,6 +177,12 @@ const WORDS = {
     fix: ['Try again in a minute.'],
     action: 'retry',
   },
+  server_slow: {
+    title: 'The server does not keep up',
+    text: 'It makes pictures more slowly than they are to be shown: the avatar stutters and speaks with gaps.',
+    fix: ['If you run it: visavis doctor tells what the machine can do, and fewer --steps take less time.'],
+    action: null,
+  },
   draining: {
     title: 'The server is shutting down',
     text: 'It takes no new calls.',

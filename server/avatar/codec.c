@@ -223,8 +223,8 @@ static VvKernelStatus record_decoding(VvCodecWorker *w, int i) {
     return pass.status != VV_KERNEL_OK ? pass.status : status;
 }
 
-/* Runs every graph once for every batch: libraries make some objects when they first see a buffer, and the memory is
- * touched, so that nothing of that is left for the first frames. */
+/* Runs every graph once for every batch, or records it: libraries make some objects when they first see a buffer, and
+ * the memory is touched, so that nothing of that is left for the first frames. */
 static VvKernelStatus warm_up(VvCodecWorker *w) {
     VvCodec *codec = w->codec;
     const Buffers *b = &w->buffers;
@@ -235,7 +235,8 @@ static VvKernelStatus warm_up(VvCodecWorker *w) {
     VvCodecPass pass = begin(w);
     upload(&pass, which, b->which);
     vv_codec_graph_appearance(&pass, &spare);
-    for (int i = 0; i < codec->batches; i++) {
+    const bool records = codec->net.kernels->record != NULL;
+    for (int i = 0; i < codec->batches && !records; i++) {
         const int n = codec->batch[i];
         vv_arena_rewind(&w->arena, b->end);
         vv_codec_graph_motion(&pass, vv_tensor_items(b->frames, 0, n), vv_tensor_items(b->z, 0, n));
@@ -243,7 +244,7 @@ static VvKernelStatus warm_up(VvCodecWorker *w) {
         decode_graph(&pass, codec, b, n);
     }
     VvKernelStatus status = finish(&pass);
-    for (int i = 0; i < codec->batches && codec->net.kernels->record && status == VV_KERNEL_OK; i++)
+    for (int i = 0; i < codec->batches && records && status == VV_KERNEL_OK; i++)
         status = record_decoding(w, i);
     return status;
 }

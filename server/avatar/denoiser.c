@@ -24,6 +24,7 @@ typedef struct Member {
     size_t end;   /* of the inputs in the arena; the graph takes what it needs behind it */
     size_t bytes, scratch_bytes;
     VvStream *stream;
+    VvRecording *recording; /* the walk, where the table records and the team has one member */
 } Member;
 
 struct VvDenoiserTeam {
@@ -219,6 +220,8 @@ void vv_denoiser_team_close(VvDenoiserTeam **team) {
     if (!t)
         return;
     for (int i = 0; t->member && i < t->members; i++) {
+        if (t->member[i].recording)
+            t->denoiser->net.kernels->recording_close(&t->member[i].recording);
         t->denoiser->net.kernels->stream_close(&t->member[i].stream);
         vv_arena_close(&t->member[i].arena);
         free(t->member[i].given);
@@ -297,6 +300,25 @@ static void download(VvDenoiserPass *pass, float *fresh) {
                                                     fresh + (size_t)pass->fresh.first * (size_t)pass->net->size.latent);
 }
 
+/* The walk on a device: recorded the first time, then replayed. */
+static void walk_device(VvDenoiserPass *pass, VvDenoiserTeam *team, Member *m) {
+    const VvKernels *kernels = pass->net->kernels;
+    if (!m->recording && pass->status == VV_KERNEL_OK) {
+        pass->status = kernels->record(pass->stream);
+        if (pass->status != VV_KERNEL_OK)
+            return;
+        walk(pass, team);
+        const VvKernelStatus status = kernels->recorded(pass->stream, &m->recording);
+        if (pass->status == VV_KERNEL_OK)
+            pass->status = status;
+        else if (m->recording)
+            kernels->recording_close(&m->recording);
+    }
+    if (pass->status == VV_KERNEL_OK)
+        pass->status = kernels->replay(pass->stream, m->recording);
+    team->times = (VvDenoiserTimes){0}; /* the device's time is none of the processor's */
+}
+
 VvKernelStatus vv_denoiser_run(VvDenoiserTeam *team, int member, const VvDenoiserWindow *window) {
     Member *m = &team->member[member];
     VvDenoiserPass pass = pass_of(team, member, &m->arena, &m->input);
@@ -308,7 +330,10 @@ VvKernelStatus vv_denoiser_run(VvDenoiserTeam *team, int member, const VvDenoise
     vv_denoiser_meet(&pass); /* others may be at the end of the window before, and read what is written now */
     if (member == team->members - 1 && pass.status == VV_KERNEL_OK)
         pass.status = pass.net->kernels->noise(pass.stream, window->seeds, window->windows, NOISE, team->shared.x);
-    walk(&pass, team);
+    if (pass.net->kernels->record && team->members == 1 && !pass.watch)
+        walk_device(&pass, team, m);
+    else
+        walk(&pass, team);
     download(&pass, window->fresh);
     const VvKernelStatus status = pass.net->kernels->wait(pass.stream);
     return pass.status != VV_KERNEL_OK ? pass.status : status;

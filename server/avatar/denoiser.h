@@ -14,7 +14,7 @@
 
 #define VV_DENOISER_STEPS_MAX 32
 #define VV_DENOISER_MEMBERS_MAX 32
-#define VV_DENOISER_BATCH_MAX 64
+#define VV_DENOISER_BATCH_MAX 128
 #define VV_DENOISER_TOLD_MAX 16
 
 typedef struct VvDenoiser VvDenoiser;

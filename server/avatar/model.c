@@ -3,9 +3,13 @@
  * All workers do the step together, in three parts between which they wait for each other. In the first and the last
  * they take what is next of a list: an item's speech or head; a frame. In the second, items are dealt out, as many to
  * each worker; what is left over is made by all together. Everything lies in staging memory
- * until all of it is made: a step that failed has changed nothing. */
+ * until all of it is made: a step that failed has changed nothing.
+ *
+ * On a device (model_device.h) the first part is the same; the others are the calling thread's, for all items at once.
+ */
 #include "server/avatar/model.h"
 
+#include "server/avatar/model_device.h"
 #include "server/avatar/model_inputs.h"
 #include "server/avatar/model_parts.h"
 #include "server/avatar/model_pool.h"
@@ -45,6 +49,8 @@ typedef struct Model {
     VvModelSizes sizes;
     VvPool *pool;
     VvDenoiserTeam *together; /* all workers' team; NULL if there is only one */
+    bool on_device;           /* where workers have no teams and codecs of their own */
+    VvModelDevice device;
     int workers, ahead;
     size_t frame_bytes; /* of a frame's planes */
     Worker *worker;
@@ -147,8 +153,8 @@ static int dealt(const Model *model) {
 
 /* ---- codec ------------------------------------------------------------------------------------------------------- */
 
-/* The latents of an item's frame, and the frame. One at a time: in a batch it would cost the same. */
-static VvKernelStatus decode(Model *model, Worker *worker, int index) {
+/* The latents of an item's frame, ready for the codec. */
+static VvKernelStatus place_frame(Model *model, int index) {
     const VvDenoiserInfo *info = vv_denoiser_info(model->parts.denoiser);
     const Staging *s = &model->staging;
     const int count = model->sizes.z_count, who = character_of(model, model->items[index / VV_WINDOW_FRAMES]);
@@ -160,9 +166,66 @@ static VvKernelStatus decode(Model *model, Worker *worker, int index) {
         z[i] = still[i] + dz[i] * info->spread[i % info->latent];
     }
     s->characters[index] = who;
-    const VvCodecFrames frames = {
-        .count = 1, .z = z, .characters = s->characters + index, .i420 = s->i420 + (size_t)index * model->frame_bytes};
-    return vv_codec_decode(worker->codec, &frames);
+    return VV_KERNEL_OK;
+}
+
+/* `count` frames, whose latents are there. */
+static VvKernelStatus draw(Model *model, VvCodecWorker *codec, int index, int count) {
+    const Staging *s = &model->staging;
+    const VvCodecFrames frames = {.count = count,
+                                  .z = s->z + (ptrdiff_t)index * model->sizes.z_count,
+                                  .characters = s->characters + index,
+                                  .i420 = s->i420 + (size_t)index * model->frame_bytes};
+    return vv_codec_decode(codec, &frames);
+}
+
+/* One at a time: in a batch it would cost a processor the same. */
+static VvKernelStatus decode(Model *model, Worker *worker, int index) {
+    const VvKernelStatus status = place_frame(model, index);
+    return status == VV_KERNEL_OK ? draw(model, worker->codec, index, 1) : status;
+}
+
+/* ---- on a device ------------------------------------------------------------------------------------------------- */
+
+/* Where all items' inputs are, but for those that the device gathers. */
+static VvDenoiserWindow staged(const Model *model) {
+    const Staging *s = &model->staging;
+    return (VvDenoiserWindow){.speech = s->speech,
+                              .coarse = s->coarse,
+                              .emotion = s->emotion,
+                              .told = s->told,
+                              .mask = s->mask,
+                              .fresh = s->fresh};
+}
+
+static VvKernelStatus denoise_all(Model *model) {
+    const VvDenoiserInfo *info = vv_denoiser_info(model->parts.denoiser);
+    const ptrdiff_t frame = model->sizes.z_count;
+    VvModelDevice *device = &model->device;
+    for (int i = 0; i < model->count; i++) {
+        const VvAvatarItem *item = model->items[i];
+        const float *overlap = item->state->dz + vv_model_state_kept(item->state, item->kept) * frame;
+        memcpy(device->overlap + i * info->overlap * frame, overlap, (size_t)(info->overlap * frame) * sizeof(float));
+        memcpy(device->reference + i * frame, model->parts.reference + character_of(model, item) * frame,
+               (size_t)frame * sizeof(float));
+        device->seeds[i] = item->seed;
+        device->windows[i] = item->window;
+    }
+    const VvDenoiserWindow window = staged(model);
+    return vv_model_device_denoise(device, &window, model->count);
+}
+
+static VvKernelStatus decode_all(Model *model) {
+    const int frames = model->count * VV_WINDOW_FRAMES;
+    VvKernelStatus status = VV_KERNEL_OK;
+    for (int i = 0; i < frames && status == VV_KERNEL_OK; i++)
+        status = place_frame(model, i);
+    /* A piece at a time: its pictures fit into the memory that copies go through. */
+    for (int i = 0; i < frames && status == VV_KERNEL_OK; i += VV_MODEL_DEVICE_FRAMES) {
+        const int left = frames - i;
+        status = draw(model, model->device.codec, i, left < VV_MODEL_DEVICE_FRAMES ? left : VV_MODEL_DEVICE_FRAMES);
+    }
+    return status;
 }
 
 /* ---- the step ---------------------------------------------------------------------------------------------------- */
@@ -170,6 +233,14 @@ static VvKernelStatus decode(Model *model, Worker *worker, int index) {
 static void note(Worker *worker, VvKernelStatus status) {
     if (worker->status == VV_KERNEL_OK)
         worker->status = status;
+}
+
+/* Whether no worker has met an error so far. */
+static bool all_well(const Model *model) {
+    for (int i = 0; i < model->workers; i++)
+        if (model->worker[i].status != VV_KERNEL_OK)
+            return false;
+    return true;
 }
 
 /* The calling thread's worker measures; the others do not ask for the time. */
@@ -192,14 +263,24 @@ static void work(void *ctx, int index) {
     }
     vv_pool_meet(model->pool);
     const VvTime prepared = now_for(index);
-    for (int i = index; i < dealt(model); i += model->workers)
-        note(worker, denoise(model, worker->alone, 0, i));
-    for (int i = dealt(model); i < model->count; i++)
-        note(worker, denoise(model, model->together, index, i));
+    if (model->on_device) {
+        if (index == 0 && all_well(model))
+            note(worker, denoise_all(model));
+    } else {
+        for (int i = index; i < dealt(model); i += model->workers)
+            note(worker, denoise(model, worker->alone, 0, i));
+        for (int i = dealt(model); i < model->count; i++)
+            note(worker, denoise(model, model->together, index, i));
+    }
     vv_pool_meet(model->pool);
     const VvTime denoised = now_for(index);
-    for (int i; (i = next_of(model, 1, model->count * VV_WINDOW_FRAMES)) >= 0;)
-        note(worker, decode(model, worker, i));
+    if (model->on_device) {
+        if (index == 0 && worker->status == VV_KERNEL_OK)
+            note(worker, decode_all(model));
+    } else {
+        for (int i; (i = next_of(model, 1, model->count * VV_WINDOW_FRAMES)) >= 0;)
+            note(worker, decode(model, worker, i));
+    }
     vv_pool_meet(model->pool);
     times.denoise = denoised - prepared;
     times.decode = now_for(index) - denoised;
@@ -257,7 +338,9 @@ static int step(VvAvatar *avatar, VvAvatarItem *items[], int count) {
     const VvTime begin = vv_thread_cpu();
     for (int i = 0; i < count; i++)
         deliver(model, i);
-    const VvDenoiserTimes denoiser = vv_denoiser_times(dealt(model) ? model->worker[0].alone : model->together);
+    const VvDenoiserTimes denoiser = model->on_device
+                                         ? vv_model_device_times(&model->device, count)
+                                         : vv_denoiser_times(dealt(model) ? model->worker[0].alone : model->together);
     model->times.context = denoiser.context;
     model->times.condition = denoiser.condition;
     model->times.flow = denoiser.steps;
@@ -307,6 +390,7 @@ static void close_model(VvAvatar **avatar) {
         free(model->worker[i].rows);
     }
     vv_denoiser_team_close(&model->together);
+    vv_model_device_close(&model->device);
     vv_model_parts_close(&model->parts);
     Staging *s = &model->staging;
     void *all[] = {s->speech, s->coarse, s->emotion, s->told, s->mask, s->fresh, s->z, s->head, s->characters, s->i420};
@@ -344,16 +428,22 @@ static VvKernelStatus open_workers(Model *model) {
     for (int i = 0; i < model->workers && status == VV_KERNEL_OK; i++) {
         Worker *worker = &model->worker[i];
         status = vv_speech_worker_open(parts->speech, &worker->speech);
-        if (status == VV_KERNEL_OK)
+        if (status == VV_KERNEL_OK && !model->on_device)
             status = vv_codec_worker_open(parts->codec, &worker->codec);
-        if (status == VV_KERNEL_OK)
+        if (status == VV_KERNEL_OK && !model->on_device)
             status = vv_denoiser_team_open(parts->denoiser, 1, 1, &worker->alone);
         worker->rows = numbers(VV_SPEECH_ROWS, VV_MEL_BANDS);
         if (status == VV_KERNEL_OK && !worker->rows)
             status = VV_KERNEL_MEMORY;
     }
-    if (status == VV_KERNEL_OK && model->workers > 1)
+    if (status == VV_KERNEL_OK && model->on_device) {
+        const VvDenoiserWindow window = staged(model);
+        status = vv_model_device_open(&model->device, parts->denoiser, parts->codec, model->avatar.info.max_batch);
+        if (status == VV_KERNEL_OK)
+            status = vv_model_device_warm_up(&model->device, &window);
+    } else if (status == VV_KERNEL_OK && model->workers > 1) {
         status = vv_denoiser_team_open(parts->denoiser, model->workers, 1, &model->together);
+    }
     return status;
 }
 
@@ -433,6 +523,7 @@ static bool complete(VvModelOptions *options, VvModelProblem *problem) {
 /* All but the parts, which are there. 0 or -errno. */
 static int prepare(Model *model, const VvModelOptions *options, VvModelProblem *problem) {
     model->workers = options->workers;
+    model->on_device = vv_model_is_device(model->parts.kernels);
     describe(model, options->max_batch);
     model->worker = calloc((size_t)options->workers, sizeof *model->worker);
     int status = model->worker && open_staging(model, options->max_batch) ? 0 : -ENOMEM;
@@ -464,7 +555,11 @@ int vv_model_open(const char *folder, const VvKernels *kernels, const VvModelOpt
     if (!model)
         return -ENOMEM;
     VvAvatar *opened = &model->avatar;
-    int status = vv_model_parts_open(folder, kernels, wanted.steps, &model->parts, problem);
+    const int frames = wanted.max_batch * VV_WINDOW_FRAMES;
+    const int at_once = !vv_model_is_device(kernels)      ? 1
+                        : frames < VV_MODEL_DEVICE_FRAMES ? frames
+                                                          : VV_MODEL_DEVICE_FRAMES;
+    int status = vv_model_parts_open(folder, kernels, wanted.steps, at_once, &model->parts, problem);
     if (!status)
         status = prepare(model, &wanted, problem);
     if (status) {

@@ -11,7 +11,7 @@
 #include "server/avatar/avatar.h"
 #include "server/avatar/model_reader.h"
 
-#define VV_MODEL_BATCH_MAX 64
+#define VV_MODEL_BATCH_MAX 128
 #define VV_MODEL_CHARACTERS_MAX 64
 #define VV_MODEL_STEPS 2 /* of the flow, by default */
 

@@ -15,7 +15,7 @@ static void choose_sizes(VvModelDevice *device, int max_batch) {
 
 VvKernelStatus vv_model_device_open(VvModelDevice *device, VvDenoiser *denoiser, VvCodec *codec, int max_batch) {
     const VvDenoiserInfo *info = vv_denoiser_info(denoiser);
-    const size_t items = (size_t)max_batch, frame = (size_t)(info->places * info->latent);
+    const size_t items = (size_t)max_batch, frame = (size_t)info->places * (size_t)info->latent;
     *device = (VvModelDevice){0};
     if (max_batch < 1 || max_batch > VV_DENOISER_BATCH_MAX)
         return VV_KERNEL_SHAPE;
@@ -62,8 +62,8 @@ VvKernelStatus vv_model_device_denoise(VvModelDevice *device, const VvDenoiserWi
 
 VvKernelStatus vv_model_device_warm_up(VvModelDevice *device, const VvDenoiserWindow *window) {
     VvKernelStatus status = VV_KERNEL_OK;
-    for (int i = 0; i < 2 * device->sizes && status == VV_KERNEL_OK; i++)
-        status = vv_model_device_denoise(device, window, device->size[i / 2]);
+    for (int i = 0; i < device->sizes && status == VV_KERNEL_OK; i++)
+        status = vv_model_device_denoise(device, window, device->size[i]);
     return status;
 }
 

@@ -7,7 +7,7 @@
 #include "server/avatar/codec.h"
 #include "server/avatar/denoiser.h"
 
-#define VV_MODEL_DEVICE_SIZES_MAX 8 /* 1 to 64, and the largest batch */
+#define VV_MODEL_DEVICE_SIZES_MAX 8 /* 1, 2, 4 ... 128 */
 #define VV_MODEL_DEVICE_FRAMES 32   /* that go through the codec at once */
 
 typedef struct VvModelDevice {
@@ -27,7 +27,7 @@ bool vv_model_is_device(const VvKernels *kernels);
  * failure the caller closes it. */
 VvKernelStatus vv_model_device_open(VvModelDevice *device, VvDenoiser *denoiser, VvCodec *codec, int max_batch);
 
-/* Makes windows of nothing in every size, so that all that is made at a first time is made, and recorded. `window` as
+/* Makes windows of nothing in every size, so that each is recorded. `window` as
  * below. */
 VvKernelStatus vv_model_device_warm_up(VvModelDevice *device, const VvDenoiserWindow *window);
 

@@ -20,7 +20,7 @@ typedef struct Opening {
     const char *folder;
     VvModelParts *parts;
     VvModelProblem *problem;
-    int steps, error;
+    int steps, frames, error;
     struct dirent **files; /* the portraits' */
     int count;
 } Opening;
@@ -56,7 +56,7 @@ static void add_mark(VvModelParts *parts, const VvWeights *weights) {
 
 static bool open_codec(Opening *o, const char *file, const VvWeights *weights) {
     VvCodecProblem problem;
-    const VvCodecSetup setup = {.kernels = o->parts->kernels, .characters = o->count, .batch = 1};
+    const VvCodecSetup setup = {.kernels = o->parts->kernels, .characters = o->count, .batch = o->frames};
     const int error = vv_codec_open(weights, &setup, &o->parts->codec, &problem);
     return !error || blame(o, error, file, problem.weights, problem.kernels, problem.text);
 }
@@ -214,9 +214,9 @@ static bool find_characters(Opening *o) {
            refuse(o, -EINVAL, "%s: %d portraits, %d at most", path, o->count, VV_MODEL_CHARACTERS_MAX);
 }
 
-int vv_model_parts_open(const char *folder, const VvKernels *kernels, int steps, VvModelParts *parts,
+int vv_model_parts_open(const char *folder, const VvKernels *kernels, int steps, int frames, VvModelParts *parts,
                         VvModelProblem *problem) {
-    Opening o = {.folder = folder, .parts = parts, .problem = problem, .steps = steps};
+    Opening o = {.folder = folder, .parts = parts, .problem = problem, .steps = steps, .frames = frames};
     parts->kernels = kernels;
     parts->mark = UINT64_C(0xcbf29ce484222325);
     const bool good = find_characters(&o) && open_file(&o, "codec.safetensors", open_codec) &&

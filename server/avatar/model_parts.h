@@ -24,8 +24,9 @@ typedef struct VvModelParts {
     float *reference; /* the same, as the denoiser wants them */
 } VvModelParts;
 
-/* Fills `parts` (zeroed before). As vv_model_open; the caller closes it in either case. */
-int vv_model_parts_open(const char *folder, const VvKernels *kernels, int steps, VvModelParts *parts,
+/* Fills `parts` (zeroed before); up to `frames` will go through the codec at once. As vv_model_open; the caller closes
+ * it in either case. */
+int vv_model_parts_open(const char *folder, const VvKernels *kernels, int steps, int frames, VvModelParts *parts,
                         VvModelProblem *problem);
 void vv_model_parts_close(VvModelParts *parts);
 

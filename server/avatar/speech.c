@@ -34,6 +34,7 @@ typedef struct Buffers {
 struct VvSpeechWorker {
     VvSpeechEncoder *encoder;
     VvStream *stream;
+    VvRecording *recording; /* NULL: the table records nothing */
     VvArena arena;
     Buffers buffers;
     float *pairs; /* on the host */
@@ -209,6 +210,20 @@ const VvSpeechEncoderInfo *vv_speech_encoder_info(const VvSpeechEncoder *encoder
 
 /* ---- workers ----------------------------------------------------------------------------------------------------- */
 
+/* Where the table records: all from the pairs to the normalised hidden states. */
+static VvKernelStatus record(VvSpeechWorker *w) {
+    const VvKernels *kernels = w->encoder->net.kernels;
+    Pass pass = {.net = &w->encoder->net, .stream = w->stream, .arena = &w->arena};
+    vv_arena_rewind(&w->arena, w->buffers.end);
+    VvKernelStatus status = kernels->record(w->stream);
+    if (status != VV_KERNEL_OK)
+        return status;
+    const VvTensor h = graph(&pass, &w->buffers);
+    norm(&pass, h, w->buffers.hidden);
+    status = kernels->recorded(w->stream, &w->recording);
+    return pass.status != VV_KERNEL_OK ? pass.status : status;
+}
+
 VvKernelStatus vv_speech_worker_open(VvSpeechEncoder *encoder, VvSpeechWorker **worker) {
     const VvKernels *kernels = encoder->net.kernels;
     VvSpeechWorker *w = calloc(1, sizeof *w);
@@ -232,6 +247,8 @@ VvKernelStatus vv_speech_worker_open(VvSpeechEncoder *encoder, VvSpeechWorker **
         status = kernels->wait(w->stream);
         status = pass.status != VV_KERNEL_OK ? pass.status : status;
     }
+    if (status == VV_KERNEL_OK && kernels->record)
+        status = record(w);
     if (status == VV_KERNEL_OK)
         *worker = w;
     else
@@ -242,6 +259,8 @@ VvKernelStatus vv_speech_worker_open(VvSpeechEncoder *encoder, VvSpeechWorker **
 void vv_speech_worker_close(VvSpeechWorker **worker) {
     if (!*worker)
         return;
+    if ((*worker)->recording)
+        (*worker)->encoder->net.kernels->recording_close(&(*worker)->recording);
     (*worker)->encoder->net.kernels->stream_close(&(*worker)->stream);
     vv_arena_close(&(*worker)->arena);
     free((*worker)->pairs);
@@ -289,11 +308,16 @@ VvKernelStatus vv_speech_encode(VvSpeechWorker *worker, const VvSpeechSteps *s) 
     vv_arena_rewind(&worker->arena, b->end);
     gather(worker, s);
     pass.status = e->net.kernels->upload(worker->stream, worker->pairs, b->pairs);
-    const VvTensor h = graph(&pass, b);
-    if (s->tokens.rank)
-        norm(&pass, vv_tensor_items(h, 0, s->count), by_steps(s->tokens));
-    if (s->hidden || s->mouth || s->phone)
-        norm(&pass, h, b->hidden);
+    if (worker->recording && !s->tokens.rank) {
+        if (pass.status == VV_KERNEL_OK)
+            pass.status = e->net.kernels->replay(worker->stream, worker->recording);
+    } else {
+        const VvTensor h = graph(&pass, b);
+        if (s->tokens.rank)
+            norm(&pass, vv_tensor_items(h, 0, s->count), by_steps(s->tokens));
+        if (s->hidden || s->mouth || s->phone)
+            norm(&pass, h, b->hidden);
+    }
     heads(&pass, b, s->mouth, s->phone);
     download(&pass, b->hidden, s->count, s->hidden);
     download(&pass, b->mouth, s->count, s->mouth);

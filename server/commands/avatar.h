@@ -43,7 +43,8 @@ typedef struct VvAvatarOptions {
          0,                                                                                                            \
          "cpu",                                                                                                        \
          "NAME",                                                                                                       \
-         "what computes: cpu, cpu-f32, cpu-bf16, cpu-avx2, cpu-plain, ref"},                                           \
+         "what computes: cpu, cuda, auto (cuda if there is a GPU, else cpu), cpu-f32, cpu-bf16, cpu-avx2, cpu-plain, " \
+         "ref"},                                                                                                       \
         {"steps",                                                                                                      \
          VV_OPTION_INT,                                                                                                \
          offsetof(Settings, member.steps),                                                                             \

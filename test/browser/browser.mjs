@@ -9,7 +9,7 @@ import { chromium } from 'playwright-core';
 import { writeCamera, writeMicrophone } from './material.mjs';
 
 const PROGRAM = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const GUARD = 90000; // milliseconds: against hanging, never what is measured
+const GUARD = 240000; // milliseconds: against hanging, never what is measured
 
 const FLAGS = [
   '--no-sandbox', // the tests may run as root

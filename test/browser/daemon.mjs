@@ -5,10 +5,13 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const PROGRAM = process.env.VISAVIS ?? 'build/visavis';
 const PAGE = fileURLToPath(new URL('../../web-demo', import.meta.url));
+/** The model's folder, with the characters' portraits in it. */
+export const WEIGHTS = process.env.VISAVIS_WEIGHTS ?? fileURLToPath(new URL('../../weights', import.meta.url));
 const SANITIZER = /(ERROR|WARNING|SUMMARY): \w*Sanitizer|runtime error:/;
 const START_GUARD = 120000; // milliseconds; a daemon built for ThreadSanitizer starts slowly
 const STOP_GUARD = 60000;
@@ -23,13 +26,24 @@ export class Daemon {
   #exit;
   #log = '';
 
-  /** Starts `visavis serve` with `options` and waits until it serves. */
-  static async start(options = []) {
+  /** Starts `visavis serve` with `options` and the test pattern, which says in its picture what the server did. */
+  static start(options = []) {
+    return Daemon.#serve(['--avatar', 'test-pattern', ...options]);
+  }
+
+  /** The same with the avatar that users get, the model in WEIGHTS. */
+  static startModel(options = []) {
+    return Daemon.#serve(options);
+  }
+
+  // Resolves when it serves.
+  static async #serve(options) {
     const daemon = new Daemon();
-    // The test pattern says in its picture what the server did; a later option of a test's own wins.
-    const place = ['--address', '127.0.0.1', '--port', '0', '--web-root', PAGE];
-    const fixed = [...place, '--drain-seconds', '2', '--avatar', 'test-pattern'];
-    daemon.#child = spawn(PROGRAM, ['serve', ...fixed, ...options], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const place = ['--address', '127.0.0.1', '--port', '0', '--web-root', PAGE, '--drain-seconds', '2'];
+    daemon.#child = spawn(PROGRAM, ['serve', ...place, ...options], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, VISAVIS_WEIGHTS: WEIGHTS },
+    });
     running.add(daemon.#child);
     daemon.#exit = new Promise((resolve) => {
       daemon.#child.once('error', (error) => resolve(`not started: ${error.message}`));
@@ -68,6 +82,14 @@ export class Daemon {
     const well = status === 0 && !SANITIZER.test(this.#log);
     assert.ok(well, `SIGTERM was answered by exit status ${status}; its log:\n${this.#log}`);
   }
+}
+
+/** Why nothing can be shown but the test pattern: a file of the model is missing. False if all are there. */
+export function modelMissing() {
+  const missing = ['codec', 'speech', 'denoiser', 'head']
+    .map((name) => `${WEIGHTS}/${name}.safetensors`)
+    .find((path) => !existsSync(path));
+  return missing ? `there is no ${missing}` : false;
 }
 
 /** What `visavis token` prints for `options`. */

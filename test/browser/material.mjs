@@ -108,6 +108,25 @@ const VOWELS = [
 const loudness = (frequency, formants) =>
   formants.reduce((sum, formant, i) => sum + 1 / (1 + i) / (1 + ((frequency - formant) / 110) ** 2), 0.02);
 
+/** The bytes of a WAV file of these samples, an Int16Array. */
+export function waveFile(samples, rate) {
+  const data = Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength);
+  const head = Buffer.alloc(44);
+  head.write('RIFF', 0);
+  head.writeUInt32LE(36 + data.length, 4);
+  head.write('WAVEfmt ', 8);
+  head.writeUInt32LE(16, 16);
+  head.writeUInt16LE(1, 20); // PCM
+  head.writeUInt16LE(1, 22); // mono
+  head.writeUInt32LE(rate, 24);
+  head.writeUInt32LE(rate * 2, 28);
+  head.writeUInt16LE(2, 32);
+  head.writeUInt16LE(16, 34);
+  head.write('data', 36);
+  head.writeUInt32LE(data.length, 40);
+  return Buffer.concat([head, data]);
+}
+
 /** Writes one phrase of vowels and a pause, which the browser repeats: speech enough for any voice detector. */
 export function writeMicrophone(path) {
   const samples = new Int16Array(RATE * (SPOKEN + PAUSE));
@@ -121,19 +140,5 @@ export function writeMicrophone(path) {
     for (let k = 1; k * pitch < 4000; k++) sample += loudness(k * pitch, formants) * Math.sin(k * phase);
     samples[i] = 9000 * sample * Math.sin((Math.PI * (t % SYLLABLE)) / SYLLABLE) ** 0.7;
   }
-  const data = Buffer.from(samples.buffer);
-  const head = Buffer.alloc(44);
-  head.write('RIFF', 0);
-  head.writeUInt32LE(36 + data.length, 4);
-  head.write('WAVEfmt ', 8);
-  head.writeUInt32LE(16, 16);
-  head.writeUInt16LE(1, 20); // PCM
-  head.writeUInt16LE(1, 22); // mono
-  head.writeUInt32LE(RATE, 24);
-  head.writeUInt32LE(RATE * 2, 28);
-  head.writeUInt16LE(2, 32);
-  head.writeUInt16LE(16, 34);
-  head.write('data', 36);
-  head.writeUInt32LE(data.length, 40);
-  writeFileSync(path, Buffer.concat([head, data]));
+  writeFileSync(path, waveFile(samples, RATE));
 }

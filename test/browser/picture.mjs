@@ -9,8 +9,17 @@ const CELLS = { x: 32, y: 228, width: 192, height: 12, count: 24 };
 const THUMBNAIL = { x: 144, y: 16, width: 96, height: 72 };
 const INSET = 1 / 8; // of a zone on every side is left out: colours run a little into each other there
 
+/** Has the page note how loud every decoded block of audio is from now on. */
+export const installSound = (page) => page.evaluate(hear);
+
+/** `energy` alone, as below. */
+export const readSound = (page) => page.evaluate(() => window.heard());
+
 /** Has the page note every decoded block of audio and every frame drawn from now on. */
-export const installProbe = (page) => page.evaluate(probe, { MOUTH, VOICE, CELLS, THUMBNAIL, INSET });
+export const installProbe = async (page) => {
+  await installSound(page);
+  await page.evaluate(probe, { MOUTH, VOICE, CELLS, THUMBNAIL, INSET });
+};
 
 /**
  * What was noted: {frames, energy}. A frame is {pts, clock, mouth, voice, zones, bar}: `clock` the number in the
@@ -21,11 +30,28 @@ export const installProbe = (page) => page.evaluate(probe, { MOUTH, VOICE, CELLS
 export const readProbe = (page) => page.evaluate(() => window.probe.read());
 
 // Runs in the page.
-function probe({ MOUTH, VOICE, CELLS, THUMBNAIL, INSET }) {
+function hear() {
   const RATE = 48000,
     SLOT = 1920; // samples in 40 ms
-  const frames = [];
   const energy = new Map();
+  window.heard = () => [...energy].map(([slot, [sum, count]]) => [slot, sum, count]);
+  window.visavis.tap = {
+    audio(pts, samples) {
+      const from = Math.round((pts * RATE) / 1e6);
+      for (let i = 0; i < samples.length; i++) {
+        const slot = Math.floor((from + i) / SLOT);
+        let entry = energy.get(slot);
+        if (!entry) energy.set(slot, (entry = [0, 0]));
+        entry[0] += samples[i] ** 2;
+        entry[1]++;
+      }
+    },
+  };
+}
+
+// Runs in the page, after hear().
+function probe({ MOUTH, VOICE, CELLS, THUMBNAIL, INSET }) {
+  const frames = [];
 
   // The page's own canvas is not made for reading.
   const context = new OffscreenCanvas(256, 256).getContext('2d', { willReadFrequently: true });
@@ -70,20 +96,9 @@ function probe({ MOUTH, VOICE, CELLS, THUMBNAIL, INSET }) {
     return { zones: [0, 1, 2].map((row) => [0, 1, 2].map((column) => mean(row, column))), bar };
   };
 
-  window.probe = {
-    read: () => ({ frames, energy: [...energy].map(([slot, [sum, count]]) => [slot, sum, count]) }),
-  };
+  window.probe = { read: () => ({ frames, energy: window.heard() }) };
   window.visavis.tap = {
-    audio(pts, samples) {
-      const from = Math.round((pts * RATE) / 1e6);
-      for (let i = 0; i < samples.length; i++) {
-        const slot = Math.floor((from + i) / SLOT);
-        let entry = energy.get(slot);
-        if (!entry) energy.set(slot, (entry = [0, 0]));
-        entry[0] += samples[i] ** 2;
-        entry[1]++;
-      }
-    },
+    ...window.visavis.tap,
     video(pts, canvas) {
       context.drawImage(canvas, 0, 0, 256, 256);
       frames.push({
@@ -103,9 +118,11 @@ function probe({ MOUTH, VOICE, CELLS, THUMBNAIL, INSET }) {
 export const quantile = (list, share) =>
   [...list].sort((a, b) => a - b)[Math.min(list.length - 1, Math.floor(list.length * share))];
 
-/** How loud each 40 ms were: Map from frame number to root mean square, of the slots heard whole. */
-export const loudness = (energy) =>
-  new Map(energy.filter(([, , count]) => count === 1920).map(([slot, sum]) => [slot, Math.sqrt(sum / 1920)]));
+/** How loud each 40 ms were: Map from frame number to root mean square, of the slots that `least` samples are known of. */
+export const loudness = (energy, least = 1920) =>
+  new Map(
+    energy.filter(([, , count]) => count >= least).map(([slot, sum, count]) => [slot, Math.sqrt(sum / count)]),
+  );
 
 export const frameNumber = (pts) => Math.round(pts / FRAME);
 

@@ -6,7 +6,7 @@ import { connect, createServer } from 'node:net';
 
 const SERVER_KINDS = { 4: 'avatar_audio', 5: 'avatar_video' };
 const USER_KINDS = { 1: 'user_audio', 2: 'user_video' };
-const GUARD = 90000; // milliseconds: against hanging
+const GUARD = 240000; // milliseconds: against hanging
 
 export class Wire {
   /** All that has passed: {call, from: 'page'|'server', type, ...fields}; media has its header's fields. */

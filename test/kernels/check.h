@@ -28,7 +28,7 @@ typedef struct NamedCheck {
 /* Lists that end with an empty one. The reference is held to the first line's; what is compared with it, to all. */
 extern const NamedCheck vv_table_checks[], vv_definition_checks[], vv_token_definition_checks[];
 extern const NamedCheck vv_layer_checks[], vv_element_checks[], vv_flow_checks[], vv_token_checks[],
-    vv_attention_checks[];
+    vv_attention_checks[], vv_aligned_checks[];
 
 enum { CHECK_SCRATCH = 1 << 24 }; /* bytes of the streams' scratch */
 
@@ -102,10 +102,17 @@ void check_bytes(Check *check, VvTensor got, VvTensor want, double error);
 /* How often code linked into the program (not the libraries below it) has allocated. */
 long check_allocations(void);
 
-/* ---- the CUDA kernels in the emulator ----------------------------------------------------------------------------- */
+/* ---- the CUDA kernels in the emulator -----------------------------------------------------------------------------
+ */
 
 /* test/cuda-emu: linked into its program only. */
 const VvKernels *vv_kernels_emulated(void) __attribute__((weak));
+
+/* ---- devices (shadow.c) ---------------------------------------------------------------------------------------------
+ */
+
+/* The same operations on tensors of the host: copied to the table's device and back. One table at a time. */
+const VvKernels *check_shadow(const VvKernels *kernels);
 
 /* ---- benchmark --------------------------------------------------------------------------------------------------- */
 

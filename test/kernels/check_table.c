@@ -123,6 +123,52 @@ static void copies(Check *check) {
     vv_arena_close(&memory);
 }
 
+/* ---- recordings -------------------------------------------------------------------------------------------------- */
+
+static void expect_relu_of(Check *check, VvTensor src, VvTensor dst) {
+    for (size_t row = 0; row < vv_tensor_rows(src); row++)
+        for (int c = 0; c < src.shape[3]; c++)
+            expect(check, check_get(dst, row, c) == fmax(check_get(src, row, c), 0),
+                   "not the recorded operation's result");
+}
+
+/* Where a table records: nothing is done until it is replayed, each replay takes the numbers that are there then, and
+ * any stream may do it. Elsewhere there is none of the four functions. */
+static void recordings(Check *check) {
+    const VvKernels *k = check->kernels;
+    check_case(check, k->record ? "recorded" : "none");
+    if (!k->record) {
+        expect(check, !k->recorded && !k->replay && !k->recording_close, "half a recorder");
+        return;
+    }
+    const VvTensor a = check_picture(check, VV_F32, 1, 5, 7, 3), b = check_picture(check, VV_F32, 1, 5, 7, 3);
+    const VvTensor c = check_picture(check, VV_F32, 1, 5, 7, 3), before = check_twin(check, b);
+    VvRecording *recording = NULL;
+    VvStream *other = NULL;
+    check_fill(check, a, -1, 1);
+    check_status(check, k->record(check->stream), VV_KERNEL_OK);
+    check_status(check, k->relu(check->stream, a, b), VV_KERNEL_OK);
+    check_status(check, k->relu(check->stream, b, c), VV_KERNEL_OK);
+    check_status(check, k->relu(check->stream, b, (VvTensor){0}), VV_KERNEL_SHAPE); /* refused, as ever */
+    check_status(check, k->recorded(check->stream, &recording), VV_KERNEL_OK);
+    check_status(check, k->wait(check->stream), VV_KERNEL_OK);
+    expect(check, memcmp(b.data, before.data, vv_tensor_bytes(b)) == 0, "what was recorded was done");
+    check_status(check, k->stream_open((VvTensor){0}, &other), VV_KERNEL_OK);
+    for (int i = 0; i < 3; i++) {
+        check_fill(check, a, -1, 1);
+        VvStream *stream = i == 1 ? other : check->stream;
+        check_status(check, k->replay(stream, recording), VV_KERNEL_OK);
+        check_status(check, k->wait(stream), VV_KERNEL_OK);
+        expect_relu_of(check, a, b);
+        expect_relu_of(check, a, c);
+    }
+    k->stream_close(&other);
+    k->recording_close(&recording);
+    expect(check, recording == NULL, "a closed recording is there");
+    k->recording_close(&recording);
+    check_free_all(check);
+}
+
 /* ---- refusals ---------------------------------------------------------------------------------------------------- */
 
 static VvTensor picture(Check *check, VvDataType type, int n, int h, int w, int c) {
@@ -268,6 +314,7 @@ static void names(Check *check) {
 }
 
 const NamedCheck vv_table_checks[] = {
-    {"comparison", comparison}, {"tensors", tensors},   {"bf16", bf16},   {"arena", arena},
-    {"copies", copies},         {"refusals", refusals}, {"names", names}, {NULL, NULL},
+    {"comparison", comparison}, {"tensors", tensors},       {"bf16", bf16},
+    {"arena", arena},           {"copies", copies},         {"refusals", refusals},
+    {"names", names},           {"recordings", recordings}, {NULL, NULL},
 };

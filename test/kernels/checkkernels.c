@@ -13,13 +13,16 @@
 static const char *const backends[] = {"ref", "cpu-bf16", "cpu-f32", "cpu-avx2", "cpu-plain"};
 static const NamedCheck *const groups[] = {vv_table_checks, vv_definition_checks, vv_token_definition_checks,
                                            vv_layer_checks, vv_element_checks,    vv_flow_checks,
-                                           vv_token_checks, vv_attention_checks};
+                                           vv_token_checks, vv_attention_checks,  vv_aligned_checks};
 enum { GROUPS = sizeof groups / sizeof *groups, REF_GROUPS = 3 };
 
 static const VvKernels *kernels_named(const char *name) {
     if (strcmp(name, "cuda-emu") == 0)
         return vv_kernels_emulated ? vv_kernels_emulated() : NULL;
-    return vv_kernels_named(name);
+    if (strcmp(name, "shadow") == 0) /* the way to a device, walked without one */
+        return check_shadow(vv_kernels_named("cpu-f32"));
+    const VvKernels *kernels = vv_kernels_named(name);
+    return kernels && kernels->device != VV_ON_CPU ? check_shadow(kernels) : kernels;
 }
 
 typedef struct Options {

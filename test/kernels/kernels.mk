@@ -1,7 +1,8 @@
 # checkkernels: every kernel of every backend against the reference.
 
 kernels_programs := $(BUILD)/test/kernels/checkkernels
-kernels_commands := "$(kernels_programs)" "ONEDNN_MAX_CPU_ISA=AVX2 $(kernels_programs)"
+kernels_commands := "$(kernels_programs)" "ONEDNN_MAX_CPU_ISA=AVX2 $(kernels_programs)" \
+                    "$(kernels_programs) --kernels=shadow"
 
 # --wrap: allocations of our own are counted, to show that running a layer makes none.
 $(BUILD)/test/kernels/checkkernels: $(call objs,$(wildcard test/kernels/*.c)) $(call lib,kernels)

@@ -8,31 +8,33 @@ import numpy as np
 
 import train_path  # noqa: F401
 import sounds
+from aligned import Aligned
 from dataset import PHONES_PER_FRAME, SAMPLES_PER_FRAME, Dataset
-from voices import mouth_of
+from voices import MOUTH, mouth_of
 
 FPS = 25
+ROWS = 4  # of log-mel a frame
 LEAD = 15  # frames of silence before a voice, and behind it: nothing of it is cut
-CLOSING = ("p", "b", "m")
-WIDE = ("aa", "ae", "ah", "ao", "eh")
 
 
 @dataclasses.dataclass
 class Clip:
-    """`pcm`: int16, 16 kHz, a whole number of frames; the rest, where it is known: the mouth's opening in cm and whether
-    somebody speaks, a row a frame; the phone that sounds, four a frame. `who` says whose voice it is."""
+    """`pcm`: int16, 16 kHz, a whole number of frames; or, where only that was kept, `mel`, four rows a frame. The rest,
+    where it is known: the mouth's opening in cm and whether somebody speaks, a row a frame; the phone that sounds, four a
+    frame. `who` says whose voice it is."""
 
     name: str
     who: str
     character: str
-    pcm: np.ndarray
+    pcm: np.ndarray = None
     opening: np.ndarray = None
     speaking: np.ndarray = None
     phones: np.ndarray = None
+    mel: np.ndarray = None
 
     @property
     def frames(self):
-        return len(self.pcm) // SAMPLES_PER_FRAME
+        return len(self.mel) // ROWS if self.pcm is None else len(self.pcm) // SAMPLES_PER_FRAME
 
     @property
     def seed(self):
@@ -54,46 +56,63 @@ def busiest(speaking, frames):
 
 
 def cut(data, talk, side, frames, character):
-    """The stretch of one side's voice in which it says most."""
+    """The stretch of one side's voice in which it says most, and the frame in which it begins."""
     state = np.asarray(talk.state(side)).astype(np.float32)
     speaking = state[:, data.state_column("speaking")] > 0.5
     frames = min(frames, len(speaking))
     a = busiest(speaking, frames)
     b = a + frames
     opening = mouth_of(data, np.asarray(talk.pose(side))[a:b])[:, 0]
-    return led(Clip(f"{data.seed}-{talk.index:06d}-{side}", talk.sides[side]["voice"], character,
-                    talk.audio(side)[a * SAMPLES_PER_FRAME:b * SAMPLES_PER_FRAME], opening, speaking[a:b],
-                    np.array(talk.phones(side))[a * PHONES_PER_FRAME:b * PHONES_PER_FRAME]))
+    return Clip(f"{data.seed}-{talk.index:06d}-{side}", talk.sides[side]["voice"], character,
+                talk.audio(side)[a * SAMPLES_PER_FRAME:b * SAMPLES_PER_FRAME], opening, speaking[a:b],
+                np.array(talk.phones(side))[a * PHONES_PER_FRAME:b * PHONES_PER_FRAME]), a
 
 
-def by_voice(sides):
-    """Sides in an order in which no voice comes again before all others had their turn; flite's first, which are few."""
+def in_turn(items, key):
+    """Items in an order in which none has the same key as one before until all keys had their turn."""
     queues = {}
-    for side in sides:
-        queues.setdefault(side[0].sides[side[1]]["voice"], []).append(side)
-    order = sorted(queues, key=lambda voice: (not voice.startswith("flite"), voice))
-    while order:
-        for voice in order:
-            yield queues[voice].pop(0)
-        order = [voice for voice in order if queues[voice]]
+    for item in items:
+        queues.setdefault(key(item), []).append(item)
+    while queues:
+        for name in list(queues):
+            yield queues[name].pop(0)
+            if not queues[name]:
+                del queues[name]
 
 
 def of_split(folder, split, count, seconds, characters, seed=1, least=0.3):
-    """So many pieces of a split, of as many voices as there are, said by the characters in turn. Voices are in an order of
-    their own for each seed; sides that speak less than `least` of the time are passed by."""
+    """So many pieces of a split, of as many voices as there are, a quarter of them flite's; said by the characters in turn.
+    Which they are depends on the seed; sides that speak less than `least` of the time are passed by."""
     data, chance = Dataset(folder), np.random.default_rng(seed)
     sides = [(talk, side) for talk in data.split(split) for side in range(2)]
     sides = [sides[i] for i in chance.permutation(len(sides))]
+    voice = lambda s: s[0].sides[s[1]]["voice"]
+    flite = [s for s in sides if voice(s).startswith("flite")][:count // 4]
     out = []
-    few = [s for s in by_voice(sides) if s[0].sides[s[1]]["voice"].startswith("flite")][:max(1, count // 4)]
-    many = [s for s in by_voice(sides) if not s[0].sides[s[1]]["voice"].startswith("flite")]
-    many = [many[i] for i in chance.permutation(len(many))]
-    for talk, side in few + many:
-        clip = cut(data, talk, side, int(seconds * FPS), characters[len(out) % len(characters)])
+    for talk, side in flite + list(in_turn([s for s in sides if not voice(s).startswith("flite")], voice)):
+        clip = led(cut(data, talk, side, int(seconds * FPS), characters[len(out) % len(characters)])[0])
         if clip.speaking.sum() >= least * seconds * FPS:
             out.append(clip)
         if len(out) == count:
             break
+    return out
+
+
+def recorded(files, count, seconds, characters, seed=1):
+    """Pieces of recorded speakers that no network was trained on, with the mouth that aligned phones make (aligned.py); as
+    many speakers as there are, in turn."""
+    found, chance, n = Aligned(files, "test"), np.random.default_rng(seed), int(seconds * FPS)
+    order = [int(i) for i in chance.permutation(len(found)) if len(found.phone[i]) // 2 >= n]
+    out = []
+    for i in list(in_turn(order, lambda i: found.sides[i]["speaker"]))[:count]:
+        frames = len(found.phone[i]) // 2
+        phones = np.repeat(found.phone[i][:2 * frames], 2)
+        speaking = (phones != 0).reshape(frames, PHONES_PER_FRAME).any(1)
+        opening = found.mouth[i][:2 * frames, MOUTH.index("opening")].reshape(frames, 2).mean(1)
+        a = busiest(speaking, n)
+        out.append(Clip(found.sides[i]["name"], found.sides[i]["speaker"], characters[len(out) % len(characters)], None,
+                        opening[a:a + n], speaking[a:a + n], phones[a * PHONES_PER_FRAME:(a + n) * PHONES_PER_FRAME],
+                        found.mel[i][a * ROWS:(a + n) * ROWS].astype(np.float32)))
     return out
 
 

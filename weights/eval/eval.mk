@@ -15,7 +15,7 @@ eval_stills := $(EVAL_DATASET)/stills
 eval_motion := $(EVAL_DATASET)/motion
 
 # What `make test` hands to test/run.
-eval_commands := "test/unit/eval/metrics.sh"
+eval_commands := "test/unit/eval/metrics.sh" "test/unit/eval/avatar.sh" "test/unit/eval/generate.sh"
 
 ## make eval-data  draws the people and frames that evaluation measures with (EVAL_DATASET)
 .PHONY: eval-data train-probe eval-codec
@@ -53,3 +53,36 @@ $(READER)/node_modules: $(READER)/package.json $(READER)/package-lock.json
 eval-reader: $(PERFORMER) $(READER)/node_modules
 	$(PERFORMER) exam $(EXAM) --identities $(EXAM_IDENTITIES)
 	node $(READER)/read.mjs $(EXAM)
+
+# ---- the avatar: lips, stillness, whole pictures, heads, half an hour without an end --------------------------------------
+
+EVAL_VOICES  ?= $(BUILD)/dataset/eval-voices
+EVAL_OWN     ?= $(BUILD)/dataset/eval-own
+EVAL_PARTS   ?= own trained untrained recorded silence noise music distant long whole outside sheets
+EVAL_OUT     ?= $(BUILD)/eval/avatar
+EVAL_WITH    ?= --visavis $(PROGRAM) --render="--weights weights"
+RECORDED     ?=
+SPEECH_RUN   ?= $(BUILD)/run/speech
+HEAD_RUN     ?= $(BUILD)/run/head
+ABLATION_OUT ?= $(BUILD)/run/ablations
+ABLATION_MINUTES ?= 15
+
+# Voices that training knew, with texts that it did not, and voices that it never heard; and the performers' own frames of the
+# eight characters, which all else is held against. Seeds of their own.
+.PHONY: eval-avatar-data eval-avatar eval-ablations
+eval-avatar-data: $(PERFORMER)
+	$(PERFORMER) dataset $(EVAL_VOICES) --pictures none --size 120 --seconds 30 --seed 71
+	$(PERFORMER) dataset $(EVAL_OWN) --pictures raw --size 8 --seconds 30 --every 1 --seed 72 \
+	             --characters weights/performer/characters --always
+
+## make eval-avatar  measures the avatar (EVAL_PARTS, RECORDED: files of aligned recordings); fills in docs/model-card.md
+#   EVAL_WITH="--speech RUN --head RUN --denoiser RUN" measures training runs, with PyTorch, instead of the program
+eval-avatar: train-deps eval-avatar-data $(PROGRAM) $(READER)/node_modules
+	$(TRAIN) weights/eval/eval_avatar.py --voices $(EVAL_VOICES) --own $(EVAL_OWN) --probe $(PROBE) --out $(EVAL_OUT) \
+	         $(if $(RECORDED),--recorded $(RECORDED)) --part $(EVAL_PARTS) --card $(CARD) $(EVAL_WITH)
+	test ! -f $(EVAL_OUT)/avatar-speech.jpg || cp $(EVAL_OUT)/avatar-speech.jpg $(EVAL_OUT)/avatar-random.jpg docs/images/
+
+## make eval-ablations  trains the denoiser without each of its parts (DATASET, SPEECH_RUN, HEAD_RUN, ABLATION_MINUTES), compares
+eval-ablations: train-deps eval-avatar-data
+	$(TRAIN) weights/eval/ablations.py $(DATASET) --voices $(EVAL_VOICES) --speech $(SPEECH_RUN) --head $(HEAD_RUN) \
+	         --out $(ABLATION_OUT) --train --minutes $(ABLATION_MINUTES) --card $(CARD)

@@ -14,7 +14,7 @@ FPS, PHONES_PER_FRAME = 25, 4
 WINDOW = 5  # frames that are made at once
 LIPS_SHUT, LIPS_OPEN = 0.02, 0.15  # cm of the true gap: surely shut, surely open
 OUTER_EYES, NOSE_TIP, INNER = (36, 45), 30, slice(17, 68)
-NOD_FRAMES = 20  # a nod goes down and comes up again within these
+NOD_FRAMES = 10  # a nod goes down within these, and comes up within these
 
 
 # ---- lips ------------------------------------------------------------------------------------------------------------
@@ -46,11 +46,12 @@ def spans(phones, which):
 
 
 def lowest(read, where):
-    """The lowest of `read` in the frames that each span touches; spans that it does not reach are left out."""
+    """The lowest of `read` in the frames that each span touches; spans are left out whose frames are not all there."""
     out = []
     for begin, end in where:
-        frames = read[begin // PHONES_PER_FRAME:(end - 1) // PHONES_PER_FRAME + 1]
-        if len(frames):
+        first, behind = begin // PHONES_PER_FRAME, (end - 1) // PHONES_PER_FRAME + 1
+        frames = read[first:behind]
+        if len(frames) == behind - first and np.isfinite(frames).all():
             out.append(frames.min())
     return np.array(out)
 
@@ -58,8 +59,11 @@ def lowest(read, where):
 def shut_threshold(read, truth):
     """The reading that best separates frames whose lips are truly shut from those whose lips are truly open, and the share
     of both kinds that it tells right."""
-    share, threshold = verification(read[truth >= LIPS_OPEN], read[truth <= LIPS_SHUT])
-    return threshold, share
+    shut, wide = read[truth <= LIPS_SHUT], read[truth >= LIPS_OPEN]
+    share, threshold = verification(wide, shut)
+    above = np.concatenate([shut, wide])
+    above = above[above > threshold]
+    return float((threshold + above.min()) / 2 if len(above) else threshold), share
 
 
 def amplitude(read, truth):
@@ -99,32 +103,24 @@ def head_of(landmarks):
 
 
 def turning_points(x, depth):
-    """Where a series turns, having moved by at least `depth` since it last did: [(frame, value)], highs and lows by turns."""
-    out, best, rising = [], 0, None
+    """Highs and lows by turns, each at least `depth` from the one before: [(frame, whether it is a high)]."""
+    out, high, low, rising = [], 0, 0, None
     for i in range(1, len(x)):
-        if rising is None:
-            if abs(x[i] - x[0]) >= depth:
-                rising, best = x[i] > x[0], i
-                out.append((0, float(x[0])))
-        elif (x[i] > x[best]) == rising and x[i] != x[best]:
-            best = i
-        elif abs(x[i] - x[best]) >= depth:
-            out.append((best, float(x[best])))
-            rising, best = not rising, i
-    return out
+        high, low = (i if x[i] > x[high] else high), (i if x[i] < x[low] else low)
+        if rising is not True and x[i] - x[low] >= depth:
+            out.append((low, False))
+            rising, high = True, i
+        elif rising is not False and x[high] - x[i] >= depth:
+            out.append((high, True))
+            rising, low = False, i
+    return out + ([(high if rising else low, rising)] if out else [])
 
 
-def nods(held, depth=0.03):
-    """How often the head goes down and up again, each at least `depth` and both within NOD_FRAMES. `held`: of head_of()."""
-    turns = turning_points(smooth(held[:, HEAD.index("y")]), depth)
-    count, i = 0, 0
-    while i + 2 < len(turns):
-        (a, up), (_, low), (b, _) = turns[i:i + 3]
-        if low > up and b - a <= NOD_FRAMES:  # y grows downwards
-            count, i = count + 1, i + 2
-        else:
-            i += 1
-    return count
+def nods(held, depth=0.08):
+    """How often the head goes down and up again by at least `depth`, either within NOD_FRAMES. `held`: of head_of()."""
+    y = smooth(held[:, HEAD.index("y")])  # grows downwards
+    deep = lambda i: (y[max(0, i - NOD_FRAMES):i + 1].min() <= y[i] - depth and y[i:i + NOD_FRAMES + 1].min() <= y[i] - depth)
+    return sum(deep(i) for i, high in turning_points(y, depth) if high)
 
 
 def blinks(lids, part=0.5):
@@ -152,11 +148,10 @@ def acceleration(x):
     return size.reshape(len(bend), -1).mean(1)
 
 
-def at_borders(bend, window=WINDOW, phase=0):
-    """Mean acceleration across the windows' borders, as a ratio to that elsewhere; 1 is best. `bend` is acceleration()'s;
-    windows begin at frames phase, phase + window, ..."""
-    frame = np.arange(len(bend)) + 1  # the middle of the three frames
-    border = np.isin((frame - phase) % window, (0, window - 1))  # first after, last before
+def at_borders(bend, frame, window=WINDOW):
+    """Mean acceleration across the windows' borders, as a ratio to that elsewhere; 1 is best. `bend` is acceleration()'s,
+    `frame` the numbers of the middle frames; windows begin at multiples of `window`."""
+    border = np.isin(np.asarray(frame) % window, (0, window - 1))  # the first after a border, the last before
     return float(bend[border].mean() / bend[~border].mean())
 
 

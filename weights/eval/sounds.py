@@ -44,7 +44,8 @@ def noise(seconds, chance):
     n = int(seconds * RATE)
     slope = chance.uniform(0.3, 1.0)
     x = shaped(chance.normal(size=n), lambda hz: (np.maximum(hz, 40) / 1000) ** -slope)
-    swell = np.interp(np.arange(n) / RATE, np.arange(0, seconds + 2), chance.uniform(-6, 3, int(seconds) + 2))
+    knots = np.arange(int(seconds) + 2)
+    swell = np.interp(np.arange(n) / RATE, knots, chance.uniform(-6, 3, len(knots)))
     return x * decibel(swell)
 
 

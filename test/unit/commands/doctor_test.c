@@ -114,12 +114,39 @@ static void finds_what_is_here(void **state) {
     assert_true(voice && codecs && findings.sessions >= 0);
 }
 
+/* A machine without a device is well without an engine; one with a device is told what is missing; a damaged engine is
+ * told of in any case. */
+static void says_what_a_gpu_lacks(void **state) {
+    (void)state;
+    static const struct {
+        VvCudaState engine;
+        size_t devices;
+        VvHealth health;
+    } cases[] = {{VV_CUDA_READY, 1, VV_HEALTH_OK},       {VV_CUDA_NO_FILE, 0, VV_HEALTH_OK},
+                 {VV_CUDA_NO_FILE, 2, VV_HEALTH_NOTE},   {VV_CUDA_NO_DRIVER, 0, VV_HEALTH_OK},
+                 {VV_CUDA_NO_DRIVER, 1, VV_HEALTH_NOTE}, {VV_CUDA_UNSUPPORTED, 1, VV_HEALTH_NOTE},
+                 {VV_CUDA_BROKEN, 0, VV_HEALTH_NOTE},    {VV_CUDA_OTHER, 0, VV_HEALTH_NOTE}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        VvFindings findings = {0};
+        const VvCuda cuda = {.state = cases[i].engine, .text = "what the engine says", .fix = "what to do"};
+        vv_doctor_gpu_found(&findings, &cuda, cases[i].devices);
+        assert_int_equal(findings.count, 1);
+        const VvFinding *finding = &findings.list[0];
+        assert_int_equal(finding->health, cases[i].health);
+        assert_non_null(strstr(finding->text, "what the engine says"));
+        assert_int_equal(finding->fix[0] != '\0', cases[i].health == VV_HEALTH_NOTE);
+        if (cases[i].engine != VV_CUDA_READY)
+            assert_non_null(strstr(finding->text, "on the processor"));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_instructions), cmocka_unit_test(reads_amx_bits),
-        cmocka_unit_test(reads_meminfo),      cmocka_unit_test(reads_versions),
-        cmocka_unit_test(estimates_sessions), cmocka_unit_test(keeps_within_its_room),
-        cmocka_unit_test(sees_a_port_in_use), cmocka_unit_test(finds_what_is_here),
+        cmocka_unit_test(says_what_a_gpu_lacks), cmocka_unit_test(names_instructions),
+        cmocka_unit_test(reads_amx_bits),        cmocka_unit_test(reads_meminfo),
+        cmocka_unit_test(reads_versions),        cmocka_unit_test(estimates_sessions),
+        cmocka_unit_test(keeps_within_its_room), cmocka_unit_test(sees_a_port_in_use),
+        cmocka_unit_test(finds_what_is_here),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -134,7 +134,7 @@ def a_table_takes_its_place_on_the_page_and_nothing_else_changes():
 def the_model_card_has_the_places_that_the_programs_fill():
     with open(os.path.join(ROOT, "docs", "model-card.md"), encoding="utf-8") as file:
         page = file.read()
-    for part in ("codec", "drawing", "probe"):
+    for part in ("codec", "drawing", "probe", "avatar", "ablations"):
         assert f"\n\nnew {part}\n\n" in model_card.filled(page, part, f"new {part}")
 
 

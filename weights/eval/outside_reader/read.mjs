@@ -2,27 +2,14 @@
 // usage: node read.mjs FOLDER [OUT.json]
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { open, read } from './reader.mjs';
+import { eyes, gap, LABELS, open, pictures, read, strongest } from './reader.mjs';
 
 // What the performer calls an emotion, and what the reader calls it. Contempt the reader does not know.
 const NAMES = {
     neutral: 'neutral', joy: 'happy', sadness: 'sad', anger: 'angry', fear: 'fearful', disgust: 'disgusted', surprise: 'surprised',
 };
-const LABELS = Object.values(NAMES);
-const EYES = [36, 45], LIPS = [62, 66]; // outer corners of the eyes, inner edges of the lips
 
 // ---- reading -----------------------------------------------------------------------------------------------------
-
-// The pictures of a person: uint8 in NumPy's format.
-function pictures(path, size, count) {
-    const file = readFileSync(path);
-    const begin = 10 + file.readUInt16LE(8), each = size * size * 3;
-    if (file.length !== begin + count * each) throw new Error(`${path} does not hold ${count} pictures`);
-    return Array.from({ length: count }, (_, i) => file.subarray(begin + i * each, begin + (i + 1) * each));
-}
-
-const distance = (points, [a, b]) => Math.hypot(points[a][0] - points[b][0], points[a][1] - points[b][1]);
-const strongest = (expressions) => LABELS.reduce((a, b) => (expressions[b] > expressions[a] ? b : a));
 
 // One line for every picture: who, what was meant, what was read.
 async function readAll(folder, exam) {
@@ -34,11 +21,11 @@ async function readAll(folder, exam) {
             const face = await read(shown[i], exam.size);
             rows.push(row);
             if (!face) continue;
-            const eyes = distance(frame.landmarks, EYES);
-            const errors = frame.landmarks.map((p, k) => Math.hypot(p[0] - face.points[k][0], p[1] - face.points[k][1]) / eyes);
+            const unit = eyes(frame.landmarks);
+            const errors = frame.landmarks.map((p, k) => Math.hypot(p[0] - face.points[k][0], p[1] - face.points[k][1]) / unit);
             row.score = face.score;
             row.error = mean(errors);
-            row.gap = distance(face.points, LIPS) / distance(face.points, EYES);
+            row.gap = gap(face.points);
             row.read = strongest(face.expressions);
             row.expressions = face.expressions;
         }

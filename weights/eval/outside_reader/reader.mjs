@@ -1,5 +1,6 @@
 // Reads faces in pictures with the networks of @vladmandic/face-api, which were trained on photographs of real people.
 // It measures; nothing is trained on what it says.
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
@@ -34,3 +35,20 @@ export async function read(rgb, size) {
         expressions: { ...face.expressions },
     };
 }
+
+// Pictures from a file in NumPy's format: `count` times size x size RGB bytes.
+export function pictures(path, size, count) {
+    const file = readFileSync(path);
+    const begin = 10 + file.readUInt16LE(8), each = size * size * 3;
+    if (file.length !== begin + count * each) throw new Error(`${path} does not hold ${count} pictures`);
+    return Array.from({ length: count }, (_, i) => file.subarray(begin + i * each, begin + (i + 1) * each));
+}
+
+export const LABELS = ['neutral', 'happy', 'sad', 'angry', 'fearful', 'disgusted', 'surprised'];
+const EYES = [36, 45], LIPS = [62, 66]; // outer corners of the eyes, inner edges of the lips
+
+const distance = (points, [a, b]) => Math.hypot(points[a][0] - points[b][0], points[a][1] - points[b][1]);
+export const eyes = (points) => distance(points, EYES);
+// How far the mouth is open, in distances of the outer corners of the eyes.
+export const gap = (points) => distance(points, LIPS) / eyes(points);
+export const strongest = (expressions) => LABELS.reduce((a, b) => (expressions[b] > expressions[a] ? b : a));
