@@ -155,8 +155,9 @@ static void names_options_out_of_bounds(void **state) {
     const struct {
         VvModelOptions options;
         const char *says;
-    } wrong[] = {{{.workers = -1}, "workers"}, {{.workers = 33}, "workers"},     {{.steps = -1}, "steps"},
-                 {{.steps = 33}, "steps"},     {{.max_batch = -1}, "max_batch"}, {{.max_batch = 65}, "max_batch"}};
+    } wrong[] = {{{.workers = -1}, "workers"},     {{.workers = 33}, "workers"},
+                 {{.steps = -1}, "steps"},         {{.steps = 33}, "steps"},
+                 {{.max_batch = -1}, "max_batch"}, {{.max_batch = VV_MODEL_BATCH_MAX + 1}, "max_batch"}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         assert_refused(MODEL, &wrong[i].options, wrong[i].says);
 }
