@@ -96,7 +96,7 @@ const HANDLERS = {
   },
   stats: (stats) => {
     telemetry.server = stats;
-    if (pace.fellBehind(stats)) notices.show('server_slow');
+    if (pace.fellBehind(stats)) notices.show('server_slow', { passing: true });
   },
   error: ({ code, message, fatal }) => {
     if (fatal) return; // the connection ends with it, and says so

@@ -179,8 +179,8 @@ const WORDS = {
   },
   server_slow: {
     title: 'The server does not keep up',
-    text: 'It makes pictures more slowly than they are to be shown: the avatar stutters and speaks with gaps.',
-    fix: ['If you run it: visavis doctor tells what the machine can do, and fewer --steps take less time.'],
+    text: 'It makes pictures more slowly than they are shown, so the avatar stutters.',
+    fix: ['On the server, visavis doctor tells what the machine can do.'],
     action: null,
   },
   draining: {

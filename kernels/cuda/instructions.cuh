@@ -81,11 +81,6 @@ template <int groups> static __device__ __forceinline__ void copy_wait() {
     asm volatile("cp.async.wait_group %0;" ::"n"(groups) : "memory");
 }
 
-/* The threads of some warps meet; barriers 1 to 15. */
-static __device__ __forceinline__ void meet(int barrier, int threads) {
-    asm volatile("bar.sync %0, %1;" ::"r"(barrier), "r"(threads) : "memory");
-}
-
 } // namespace vv
 
 #endif

@@ -16,7 +16,7 @@ import { waveFile } from './material.mjs';
 const OUT = process.argv[2] ?? fileURLToPath(new URL('../../docs/images/speaking.jpg', import.meta.url));
 const PROGRAM = process.env.VISAVIS ?? 'build/visavis';
 const PERFORMER = process.env.PERFORMER ?? 'build/visavis-performer';
-const CHARACTER = 'chiyo';
+const CHARACTER = 'femi';
 const TEXT = 'Hello, we both move as we speak.';
 const PHONES = ['hh', 'ow', 'b', 'th', 'm', 'uw', 's', 'iy'];
 const RATE = 16000;

@@ -73,8 +73,7 @@ static struct {
     Fiber host;
     void (*body)(void *);
     void *context;
-    Meeting block, barriers[EMU_BARRIERS];
-    int expected[EMU_BARRIERS];
+    Meeting block;
     Warp warps[EMU_THREADS_MAX / EMU_LANES];
     size_t shared_used, dynamic_size;
     unsigned char *dynamic;
@@ -148,19 +147,6 @@ static void part(Meeting *meeting) {
 void emu_block_meets(void) {
     if (meet(&emu.block, emu.count))
         part(&emu.block);
-    else
-        yield();
-}
-
-void emu_barrier(int barrier, int wanted) {
-    if (barrier < 1 || barrier >= EMU_BARRIERS || wanted % EMU_LANES || wanted > emu.count)
-        emu_die("barrier %d of %d threads", barrier, wanted);
-    Meeting *meeting = &emu.barriers[barrier];
-    if (meeting->count && emu.expected[barrier] != wanted)
-        emu_die("barrier %d of %d threads, and of %d", barrier, wanted, emu.expected[barrier]);
-    emu.expected[barrier] = wanted;
-    if (meet(meeting, wanted))
-        part(meeting);
     else
         yield();
 }

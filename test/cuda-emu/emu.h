@@ -22,7 +22,7 @@
 extern "C" {
 #endif
 
-enum { EMU_THREADS_MAX = 1024, EMU_LANES = 32, EMU_BARRIERS = 16, EMU_SHARED_MAX = 227 << 10 };
+enum { EMU_THREADS_MAX = 1024, EMU_LANES = 32, EMU_SHARED_MAX = 227 << 10 };
 
 typedef struct EmuSize {
     unsigned x, y, z;
@@ -42,9 +42,6 @@ void emu_die(const char *format, ...) __attribute__((noreturn, format(printf, 1,
 
 /* All threads of the block meet. */
 void emu_block_meets(void);
-
-/* `wanted` threads of the block meet at barrier 1 to 15. */
-void emu_barrier(int barrier, int wanted);
 
 /* What the lanes of a warp can do together. */
 typedef enum EmuTogether { EMU_SYNC, EMU_SHUFFLE, EMU_VOTE, EMU_LOAD_MATRIX, EMU_MULTIPLY } EmuTogether;

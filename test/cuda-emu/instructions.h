@@ -103,10 +103,6 @@ template <int groups> static inline void copy_wait() {
     emu_copy_wait(groups);
 }
 
-static inline void meet(int barrier, int threads) {
-    emu_barrier(barrier, threads);
-}
-
 } // namespace vv
 
 #endif

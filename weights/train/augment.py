@@ -93,15 +93,15 @@ def some(n, share):
 def augment(mel, others):
     """Log-mel [n, rows, 80] of speakers and of other people -> log-mel as it may be heard."""
     n, rows, bands = mel.shape
-    p = equalise(resize_voice(power(mel))) * decibel(uniform((n, 1, 1), -12, 6))
+    p = equalise(resize_voice(power(mel))) * decibel(uniform((n, 1, 1), -8, 6))
     room = some(n, 0.5)
     if len(room):
         p[room] = reverberate(p[room], uniform(room.shape, 0, 0.5), uniform(room.shape, 0.15, 0.6))
-    far = some(n, 0.3)
+    far = some(n, 0.4)
     if len(far):
         distant = reverberate(equalise(resize_voice(power(others[far]))), uniform(far.shape, 0.5, 3), uniform(far.shape, 0.3, 0.9))
-        p[far] += distant * decibel(uniform((len(far), 1, 1), -25, -9))
-    for where, kind, quiet in ((some(n, 0.5), noise, -45), (some(n, 0.15), music, -30)):
+        p[far] += distant * decibel(uniform((len(far), 1, 1), -25, -5))
+    for where, kind, quiet in ((some(n, 0.5), noise, -40), (some(n, 0.25), music, -30)):
         if len(where):
-            p[where] += kind((len(where), rows, bands)) * SPEECH_POWER * decibel(uniform((len(where), 1, 1), quiet, -9))
+            p[where] += kind((len(where), rows, bands)) * SPEECH_POWER * decibel(uniform((len(where), 1, 1), quiet, -2))
     return torch.log(p + FLOOR)

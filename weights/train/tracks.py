@@ -13,7 +13,7 @@ from latents import encode, path_of
 from speech import Speech, SpeechConfig
 from voices import MOUTH, mel_of, mouth_of
 
-LISTENED = 2  # how often each voice is heard: as it is, and augmented
+LISTENED = 3  # how often each voice is heard: as it is, and augmented
 CLOSURES = 0.35  # share of windows that are chosen for a /p b m/ in them
 PIECE = 3000  # rows of log-mel that are augmented alike: 30 s
 

@@ -18,9 +18,11 @@ from run import Run, threads
 from speech import Speech, SpeechConfig
 from voices import MOUTH, Voices
 
+SILENCE = -13.8155  # log-mel of no sound
 STEPS = 160  # of 20 ms, in a crop
 EDGE = 20  # whose first steps lack their past and do not count
 REAL_SHARE = 0.4
+SILENT_SHARE = 0.15  # of crops whose speaker is taken away: what else is heard must not move the mouth
 
 
 class Crops:
@@ -100,7 +102,10 @@ def main():
         mel, mouth, phone = crops.take(chance, options.batch - few)
         if few:
             mel, mouth, phone = (torch.cat(pair) for pair in zip((mel, mouth, phone), real_crops.take(chance, few)))
-        heard_as = augment(mel, mel[torch.randperm(len(mel))])
+        silent = torch.rand(len(mel)) < SILENT_SHARE
+        others = mel[torch.randperm(len(mel))]
+        mel[silent], mouth[silent], phone[silent] = SILENCE, 0.0, 0
+        heard_as = augment(mel, others)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             got, heard = net.heads(net(heard_as))
         got, heard = got[:, EDGE:], heard[:, EDGE:]
