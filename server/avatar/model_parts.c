@@ -2,6 +2,8 @@
 #include "server/avatar/model_parts.h"
 
 #include "server/avatar/avatar.h"
+#include "server/avatar/model_inputs.h"
+#include "server/avatar/snapshot.h"
 #include "server/media/image.h"
 
 #include <dirent.h>
@@ -12,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOUDNESS 2 /* numbers of a frame, as in head.py */
 #define NAME_MAX_BYTES 64
 #define PORTRAIT_MOST 4096 /* pixels of a side */
 
@@ -50,8 +51,8 @@ static bool blame(Opening *o, int error, const char *file, VvWeightsError weight
 
 /* A mark of the weights' checksum, mixed into the others'. */
 static void add_mark(VvModelParts *parts, const VvWeights *weights) {
-    for (const char *c = vv_weights_checksum(weights); *c; c++)
-        parts->mark = (parts->mark ^ (uint64_t)(unsigned char)*c) * UINT64_C(0x100000001b3);
+    const char *sum = vv_weights_checksum(weights);
+    parts->mark = vv_fnv(parts->mark, sum, strlen(sum));
 }
 
 static bool open_codec(Opening *o, const char *file, const VvWeights *weights) {
@@ -114,9 +115,9 @@ static bool check_parts(Opening *o) {
         !agree(o, d, "latent", denoiser->latent, c, codec->latent) ||
         !agree(o, d, "overlap", denoiser->overlap, "the server", VV_OVERLAP_FRAMES) ||
         !agree(o, d, "fresh", denoiser->fresh, "the server", VV_WINDOW_FRAMES) ||
-        !agree(o, d, "coarse", denoiser->coarse, "the server", LOUDNESS) ||
+        !agree(o, d, "coarse", denoiser->coarse, "the server", VV_MODEL_LOUDNESS) ||
         !agree(o, d, "speech", denoiser->speech, "speech.safetensors", speech->width) ||
-        !agree(o, h, "heard", head->heard, "the server", 2 * LOUDNESS) ||
+        !agree(o, h, "heard", head->heard, "the server", 2 * VV_MODEL_LOUDNESS) ||
         !agree(o, h, "emotion", head->emotion, d, denoiser->emotion) ||
         !agree(o, h, "emotion", head->emotion, "the server", VV_MODEL_EMOTION) ||
         !agree(o, h, "told", head->told, d, denoiser->told) ||
@@ -218,7 +219,7 @@ int vv_model_parts_open(const char *folder, const VvKernels *kernels, int steps,
                         VvModelProblem *problem) {
     Opening o = {.folder = folder, .parts = parts, .problem = problem, .steps = steps, .frames = frames};
     parts->kernels = kernels;
-    parts->mark = UINT64_C(0xcbf29ce484222325);
+    parts->mark = VV_FNV_BASIS;
     const bool good = find_characters(&o) && open_file(&o, "codec.safetensors", open_codec) &&
                       open_file(&o, "denoiser.safetensors", open_denoiser) &&
                       open_file(&o, "speech.safetensors", open_speech) &&

@@ -1,5 +1,6 @@
 /* One session's memory, and its snapshot: little endian, with a version, the weights' mark and a checksum. */
 #include "server/avatar/model_state.h"
+#include "server/avatar/snapshot.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -42,25 +43,9 @@ void vv_model_state_advance(const VvModelSizes *sizes, VvAvatarState *state, int
 
 /* ---- snapshots --------------------------------------------------------------------------------------------------- */
 
-static uint8_t *put(uint8_t *out, uint64_t value, int bytes) {
-    for (int i = 0; i < bytes; i++)
-        *out++ = (uint8_t)(value >> (8 * i));
-    return out;
-}
-
-static uint64_t get(const uint8_t **in, int bytes) {
-    uint64_t value = 0;
-    for (int i = 0; i < bytes; i++)
-        value |= (uint64_t) * (*in)++ << (8 * i);
-    return value;
-}
-
 static uint8_t *put_floats(uint8_t *out, const float *values, int count) {
-    for (int i = 0; i < count; i++) {
-        uint32_t bits;
-        memcpy(&bits, &values[i], sizeof bits);
-        out = put(out, bits, 4);
-    }
+    for (int i = 0; i < count; i++)
+        out = vv_snapshot_put_float(out, values[i]);
     return out;
 }
 
@@ -68,18 +53,10 @@ static uint8_t *put_floats(uint8_t *out, const float *values, int count) {
 static bool get_floats(const uint8_t **in, float *values, int count, const float *low, const float *high) {
     bool fits = true;
     for (int i = 0; i < count; i++) {
-        const uint32_t bits = (uint32_t)get(in, 4);
-        memcpy(&values[i], &bits, sizeof *values);
+        values[i] = vv_snapshot_get_float(in);
         fits = fits && values[i] >= (low ? low[i] : -DZ_MOST) && values[i] <= (high ? high[i] : DZ_MOST);
     }
     return fits;
-}
-
-static uint64_t checksum(const uint8_t *bytes, size_t size) { /* FNV-1a */
-    uint64_t sum = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < size; i++)
-        sum = (sum ^ bytes[i]) * UINT64_C(0x100000001b3);
-    return sum;
 }
 
 static size_t snapshot_bytes(const VvModelSizes *sizes) {
@@ -90,17 +67,17 @@ size_t vv_model_state_snapshot(const VvModelSizes *sizes, const VvAvatarState *s
     const size_t size = snapshot_bytes(sizes);
     if (room < size)
         return size;
-    uint8_t *at = put(out, MAGIC, 4);
-    at = put(at, VERSION, 4);
-    at = put(at, sizes->weights, 8);
-    at = put(at, state->sent, 8);
-    at = put(at, state->made, 4);
+    uint8_t *at = vv_snapshot_put(out, MAGIC, 4);
+    at = vv_snapshot_put(at, VERSION, 4);
+    at = vv_snapshot_put(at, sizes->weights, 8);
+    at = vv_snapshot_put(at, state->sent, 8);
+    at = vv_snapshot_put(at, state->made, 4);
     for (int i = 0; i < HEADS; i++) {
         at = put_floats(at, state->head[i].told, sizes->told);
         at = put_floats(at, state->head[i].memory, sizes->width);
     }
     at = put_floats(at, state->dz, FRAMES * sizes->z_count);
-    put(at, checksum(out, size - SUM_BYTES), 8);
+    vv_snapshot_put(at, vv_fnv(VV_FNV_BASIS, out, size - SUM_BYTES), 8);
     return size;
 }
 
@@ -127,17 +104,17 @@ static bool parse(const VvModelSizes *sizes, const VvHead *head, VvAvatarState *
     if (size != snapshot_bytes(sizes))
         return false;
     const uint8_t *at = bytes;
-    bool good = get(&at, 4) == MAGIC;
-    good = get(&at, 4) == VERSION && good;
-    good = get(&at, 8) == sizes->weights && good;
-    state->sent = get(&at, 8);
-    const uint64_t made = get(&at, 4);
+    bool good = vv_snapshot_get(&at, 4) == MAGIC;
+    good = vv_snapshot_get(&at, 4) == VERSION && good;
+    good = vv_snapshot_get(&at, 8) == sizes->weights && good;
+    state->sent = vv_snapshot_get(&at, 8);
+    const uint64_t made = vv_snapshot_get(&at, 4);
     state->made = made == 1;
     good = made <= 1 && good;
     for (int i = 0; i < HEADS; i++)
         good = get_head(sizes, head, &at, &state->head[i]) && good;
     good = get_floats(&at, state->dz, FRAMES * sizes->z_count, NULL, NULL) && good;
-    return get(&at, 8) == checksum(bytes, size - SUM_BYTES) && good;
+    return vv_snapshot_get(&at, 8) == vv_fnv(VV_FNV_BASIS, bytes, size - SUM_BYTES) && good;
 }
 
 VvAvatarState *vv_model_state_restore(const VvModelSizes *sizes, const VvHead *head, const uint8_t *bytes,

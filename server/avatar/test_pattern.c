@@ -5,6 +5,7 @@
  * brings; not on how often a window was made again. */
 #include "server/avatar/test_pattern.h"
 
+#include "server/avatar/snapshot.h"
 #include "server/avatar/test_pattern_draw.h"
 
 #include <errno.h>
@@ -169,52 +170,25 @@ static void destroy(VvAvatar *avatar, VvAvatarState **state) {
 #define SNAPSHOT_VERSION 1
 #define SNAPSHOT_BYTES (4 + 4 + 8 + 8 + 4 + 4 + 4 * VV_WINDOW_FRAMES + 8)
 
-static uint8_t *put(uint8_t *out, uint64_t value, int bytes) {
-    for (int i = 0; i < bytes; i++)
-        *out++ = (uint8_t)(value >> (8 * i));
-    return out;
-}
-
-static uint64_t get(const uint8_t **in, int bytes) {
-    uint64_t value = 0;
-    for (int i = 0; i < bytes; i++)
-        value |= (uint64_t) * (*in)++ << (8 * i);
-    return value;
-}
-
-static uint8_t *put_float(uint8_t *out, float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return put(out, bits, 4);
-}
-
 /* False if it is not a level, 0..1. */
 static bool get_level(const uint8_t **in, float *value) {
-    const uint32_t bits = (uint32_t)get(in, 4);
-    memcpy(value, &bits, sizeof *value);
+    *value = vv_snapshot_get_float(in);
     return *value >= 0 && *value <= 1;
-}
-
-static uint64_t checksum(const uint8_t *bytes, size_t size) {
-    uint64_t sum = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < size; i++)
-        sum = (sum ^ bytes[i]) * UINT64_C(0x100000001b3);
-    return sum;
 }
 
 static size_t snapshot(VvAvatar *avatar, const VvAvatarState *state, uint8_t *out, size_t room) {
     (void)avatar;
     if (room < SNAPSHOT_BYTES)
         return SNAPSHOT_BYTES;
-    uint8_t *at = put(out, MAGIC, 4);
-    at = put(at, SNAPSHOT_VERSION, 4);
-    at = put(at, state->seed, 8);
-    at = put(at, state->sent, 8);
-    at = put_float(at, state->voice);
-    at = put(at, state->made, 4);
+    uint8_t *at = vv_snapshot_put(out, MAGIC, 4);
+    at = vv_snapshot_put(at, SNAPSHOT_VERSION, 4);
+    at = vv_snapshot_put(at, state->seed, 8);
+    at = vv_snapshot_put(at, state->sent, 8);
+    at = vv_snapshot_put_float(at, state->voice);
+    at = vv_snapshot_put(at, state->made, 4);
     for (int i = 0; i < VV_WINDOW_FRAMES; i++)
-        at = put_float(at, state->made_voice[i]);
-    put(at, checksum(out, SNAPSHOT_BYTES - 8), 8);
+        at = vv_snapshot_put_float(at, state->made_voice[i]);
+    vv_snapshot_put(at, vv_fnv(VV_FNV_BASIS, out, SNAPSHOT_BYTES - 8), 8);
     return SNAPSHOT_BYTES;
 }
 
@@ -222,17 +196,17 @@ static bool parse(VvAvatarState *state, const uint8_t *bytes, size_t size) {
     if (size != SNAPSHOT_BYTES)
         return false;
     const uint8_t *at = bytes;
-    bool good = get(&at, 4) == MAGIC;
-    good = get(&at, 4) == SNAPSHOT_VERSION && good;
-    state->seed = get(&at, 8);
-    state->sent = get(&at, 8);
+    bool good = vv_snapshot_get(&at, 4) == MAGIC;
+    good = vv_snapshot_get(&at, 4) == SNAPSHOT_VERSION && good;
+    state->seed = vv_snapshot_get(&at, 8);
+    state->sent = vv_snapshot_get(&at, 8);
     good = get_level(&at, &state->voice) && good;
-    const uint64_t made = get(&at, 4);
+    const uint64_t made = vv_snapshot_get(&at, 4);
     state->made = made == 1;
     good = made <= 1 && good;
     for (int i = 0; i < VV_WINDOW_FRAMES; i++)
         good = get_level(&at, &state->made_voice[i]) && good;
-    return get(&at, 8) == checksum(bytes, SNAPSHOT_BYTES - 8) && good;
+    return vv_snapshot_get(&at, 8) == vv_fnv(VV_FNV_BASIS, bytes, SNAPSHOT_BYTES - 8) && good;
 }
 
 static VvAvatarState *restore(VvAvatar *avatar, const uint8_t *bytes, size_t size) {
