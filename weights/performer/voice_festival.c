@@ -104,10 +104,12 @@ static char *read_all(int from, size_t *size) {
 /* Runs festival; its whole answer, terminated, or NULL with the reason in `result`. The caller frees. */
 static char *run(const char *script, size_t *size, int *result) {
     int in[2] = {-1, -1}, out[2] = {-1, -1}, status = -1;
-    *result = -ENOMEM;
-    if (pipe(in))
+    if (pipe(in)) {
+        *result = -errno;
         return NULL;
+    }
     if (pipe(out)) {
+        *result = -errno;
         close(in[0]);
         close(in[1]);
         return NULL;
@@ -115,12 +117,14 @@ static char *run(const char *script, size_t *size, int *result) {
     const pid_t child = fork();
     if (child == 0)
         become_festival(in, out);
+    *result = child < 0 ? -errno : -EIO;
     close(in[0]);
     close(out[1]);
     const size_t length = strlen(script); /* less than a pipe holds: this does not wait */
     const bool asked = child > 0 && write(in[1], script, length) == (ssize_t)length;
     close(in[1]);
     char *answer = asked ? read_all(out[0], size) : NULL;
+    *result = asked && !answer ? -ENOMEM : *result;
     close(out[0]);
     while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
         ;
