@@ -135,7 +135,7 @@ browser_commands := $(patsubst %,"VISAVIS=$(PROGRAM) node --test-reporter=tap --
 test: packages-test test-run
 .PHONY: test-run e2e browser
 test-run: $(PROGRAM) $(PERFORMER) $(BUILD)/generate $(unit_programs) $(replay_programs) $(media_programs) $(kernels_programs) $(e2e_programs) test/browser/node_modules
-	@test/run $(unit_programs) $(replay_commands) $(media_commands) $(kernels_commands) $(codec_commands) $(weights_commands) $(train_commands) $(eval_commands) "scripts/check.sh tap generated depend" \
+	@test/run $(unit_programs) $(replay_commands) $(media_commands) $(kernels_commands) $(codec_commands) $(weights_commands) $(train_commands) $(eval_commands) "BUILD=$(BUILD) scripts/check.sh tap generated depend" \
 	          $(js_commands) $(e2e_commands) $(browser_commands)
 
 ## make e2e        the end-to-end tests alone; make browser: the browser's alone
@@ -153,9 +153,9 @@ bench: build bench-media
 check: packages-check $(BUILD)/generate
 	@BUILD=$(BUILD) scripts/check.sh format generated depend headers tidy
 
-## make format     formats all C files
+## make format     formats all C and CUDA files
 format:
-	clang-format -i $$(git ls-files '*.c' '*.h')
+	clang-format -i $$(git ls-files '*.c' '*.h' '*.cu' '*.cuh')
 
 include install.mk
 
