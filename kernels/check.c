@@ -91,7 +91,8 @@ VvKernelStatus vv_check_relu(VvDevice device, VvTensor src, VvTensor dst) {
 
 VvKernelStatus vv_check_add(VvDevice device, VvTensor a, VvTensor b, VvTensor dst) {
     const VvKernelStatus status = vv_check_relu(device, a, dst);
-    return status == VV_KERNEL_OK ? vv_check_relu(device, b, dst) : status;
+    const bool shared = status == VV_KERNEL_OK && b.rank > 1 && b.shape[0] == 1;
+    return status == VV_KERNEL_OK ? vv_check_relu(device, b, shared ? vv_tensor_items(dst, 0, 1) : dst) : status;
 }
 
 VvKernelStatus vv_check_convert(VvDevice device, VvTensor src, VvTensor dst) {
@@ -161,31 +162,29 @@ VvKernelStatus vv_check_warp(VvDevice device, const VvWarp *warp) {
     return vv_on_device(device, (const VvTensor[]){src, dst, occlusion}, 3);
 }
 
+/* I420 of n pictures of h by w, dense. */
+static bool are_planes(VvTensor t, int n, int h, int w) {
+    return h % 2 == 0 && w % 2 == 0 && vv_tensor_is(t, t.type, 3, (const int[]){n, h / 2 * 3, w}) &&
+           vv_tensor_is_dense(t);
+}
+
 VvKernelStatus vv_check_blend(VvDevice device, const VvBlend *blend) {
-    const VvTensor portrait = blend->portrait, painted = blend->painted, dst = blend->dst;
-    if (!is_picture(portrait) || !is_picture(painted) || !is_picture(dst))
+    const VvTensor portrait = blend->portrait, painted = blend->painted, dst = blend->dst, planes = blend->planes;
+    if (!is_picture(portrait) || !is_picture(painted) || (!dst.rank && !planes.rank))
         return VV_KERNEL_SHAPE;
-    const int n = dst.shape[0], h = dst.shape[1], w = dst.shape[2], c = dst.shape[3], r = h / painted.shape[1];
-    const bool fits = (c == 3 || c == 4) && (r == 1 || r == 2 || r == 4) &&
-                      is_sized(portrait, portrait.shape[0], h, w, c) && h % r == 0 && w % r == 0 &&
+    const int n = painted.shape[0], h = portrait.shape[1], w = portrait.shape[2], c = portrait.shape[3],
+              r = h / painted.shape[1];
+    const bool fits = (c == 3 || c == 4) && (r == 1 || r == 2 || r == 4) && h % r == 0 && w % r == 0 &&
                       is_sized(painted, n, h / r, w / r, (c + 1) * r * r);
-    if (!fits)
+    if (!fits || (dst.rank && !is_sized(dst, n, h, w, c)) || (planes.rank && !are_planes(planes, n, h, w)))
         return VV_KERNEL_SHAPE;
     const VvKernelStatus status = flows(device, portrait, blend->which, blend->flow, n);
     if (status != VV_KERNEL_OK)
         return status;
-    if (portrait.type != VV_U8 || dst.type != VV_U8 || !vv_is_float(painted))
+    if (portrait.type != VV_U8 || (dst.rank && dst.type != VV_U8) || (planes.rank && planes.type != VV_U8) ||
+        !vv_is_float(painted))
         return VV_KERNEL_TYPE;
-    return vv_on_device(device, (const VvTensor[]){portrait, painted, dst}, 3);
-}
-
-VvKernelStatus vv_check_i420(VvDevice device, VvTensor rgb, VvTensor dst) {
-    if (!is_picture(rgb) || (rgb.shape[3] != 3 && rgb.shape[3] != 4) || rgb.shape[1] % 2 || rgb.shape[2] % 2)
-        return VV_KERNEL_SHAPE;
-    const int wanted[] = {rgb.shape[0], rgb.shape[1] / 2 * 3, rgb.shape[2]};
-    if (!vv_tensor_is(dst, dst.type, 3, wanted) || !vv_tensor_is_dense(dst))
-        return VV_KERNEL_SHAPE;
-    return rgb.type == VV_U8 && dst.type == VV_U8 ? both_on(device, rgb, dst) : VV_KERNEL_TYPE;
+    return vv_on_device(device, (const VvTensor[]){portrait, painted, dst, planes}, 4);
 }
 
 VvKernelStatus vv_check_copy(VvDevice device, const void *host, VvTensor tensor) {

@@ -41,14 +41,13 @@ VvKernelStatus vv_check_unshuffle2(VvDevice device, VvTensor src, VvTensor dst);
 VvKernelStatus vv_check_pool2_bytes(VvDevice device, VvTensor src, VvTensor dst);
 VvKernelStatus vv_check_warp(VvDevice device, const VvWarp *warp);
 VvKernelStatus vv_check_blend(VvDevice device, const VvBlend *blend);
-VvKernelStatus vv_check_i420(VvDevice device, VvTensor rgb, VvTensor dst);
 VvKernelStatus vv_check_copy(VvDevice device, const void *host, VvTensor tensor);
 
 /* check_tokens.c. A plan's checks look at no data. */
 VvKernelStatus vv_check_silu(VvDevice device, VvTensor a, VvTensor b, VvTensor dst);
 VvKernelStatus vv_check_flow_step(VvDevice device, VvTensor x, VvTensor v, VvTensor dst);
-VvKernelStatus vv_check_norm(VvDevice device, VvTensor src, VvTensor scale, VvTensor shift, VvTensor dst);
-VvKernelStatus vv_check_gated_add(VvDevice device, VvTensor y, VvTensor gate, VvTensor h);
+VvKernelStatus vv_check_norm(VvDevice device, const VvNorm *norm);
+VvKernelStatus vv_check_insert(VvDevice device, int first, VvTensor src, VvTensor place, VvTensor dst);
 VvKernelStatus vv_check_embed(VvDevice device, int first, int places, VvTensor place, VvTensor frame, VvTensor h);
 VvKernelStatus vv_check_rotary(VvDevice device, int heads, VvTensor src, VvTensor angles, VvTensor dst);
 VvKernelStatus vv_check_attention_plan(const VvAttention *attention);

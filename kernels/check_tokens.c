@@ -17,14 +17,25 @@ static bool is_f32_or_none(VvTensor t) {
     return t.rank == 0 || t.type == VV_F32;
 }
 
+/* Those that are there are of one type. */
+static bool all_of(VvDataType type, const VvTensor tensors[], int count) {
+    for (int i = 0; i < count; i++)
+        if (tensors[i].rank && tensors[i].type != type)
+            return false;
+    return true;
+}
+
 /* ---- element by element ------------------------------------------------------------------------------------------ */
 
 VvKernelStatus vv_check_silu(VvDevice device, VvTensor a, VvTensor b, VvTensor dst) {
-    return b.rank ? vv_check_add(device, a, b, dst) : vv_check_relu(device, a, dst);
+    const VvKernelStatus status = vv_check_relu(device, a, dst);
+    return status == VV_KERNEL_OK && b.rank ? vv_check_relu(device, b, dst) : status;
 }
 
 VvKernelStatus vv_check_flow_step(VvDevice device, VvTensor x, VvTensor v, VvTensor dst) {
-    const VvKernelStatus status = vv_check_add(device, x, v, dst);
+    VvKernelStatus status = vv_check_relu(device, x, dst);
+    if (status == VV_KERNEL_OK)
+        status = vv_check_relu(device, v, dst);
     return status == VV_KERNEL_OK && dst.type != VV_F32 ? VV_KERNEL_TYPE : status;
 }
 
@@ -38,22 +49,28 @@ VvKernelStatus vv_check_noise(VvDevice device, const uint64_t seeds[], const uin
 
 /* ---- rows ------------------------------------------------------------------------------------------------------ */
 
-VvKernelStatus vv_check_norm(VvDevice device, VvTensor src, VvTensor scale, VvTensor shift, VvTensor dst) {
-    if (!is_tokens(src) || !is_tokens(dst) || !vv_tensor_same_shape(src, dst) ||
-        !is_table_or_none(scale, src.shape[0], src.shape[2]) || !is_table_or_none(shift, src.shape[0], src.shape[2]))
+VvKernelStatus vv_check_norm(VvDevice device, const VvNorm *norm) {
+    const VvTensor h = norm->h, y = norm->y, dst = norm->dst, tables[] = {norm->gate, norm->scale, norm->shift};
+    if (!is_tokens(h) || !is_tokens(dst) || !vv_tensor_same_shape(h, dst))
         return VV_KERNEL_SHAPE;
-    if (src.type != VV_F32 || !vv_is_float(dst) || !is_f32_or_none(scale) || !is_f32_or_none(shift))
+    if (y.rank ? !is_tokens(y) || !vv_tensor_same_shape(h, y) : norm->gate.rank != 0)
+        return VV_KERNEL_SHAPE;
+    for (int i = 0; i < 3; i++)
+        if (!is_table_or_none(tables[i], h.shape[0], h.shape[2]))
+            return VV_KERNEL_SHAPE;
+    if (h.type != VV_F32 || (y.rank && !vv_is_float(y)) || !vv_is_float(dst) || !all_of(VV_F32, tables, 3))
         return VV_KERNEL_TYPE;
-    return vv_on_device(device, (const VvTensor[]){src, scale, shift, dst}, 4);
+    return vv_on_device(device, (const VvTensor[]){h, y, norm->gate, norm->scale, norm->shift, dst}, 6);
 }
 
-VvKernelStatus vv_check_gated_add(VvDevice device, VvTensor y, VvTensor gate, VvTensor h) {
-    if (!is_tokens(h) || !is_tokens(y) || !vv_tensor_same_shape(h, y) ||
-        !is_table_or_none(gate, h.shape[0], h.shape[2]))
+VvKernelStatus vv_check_insert(VvDevice device, int first, VvTensor src, VvTensor place, VvTensor dst) {
+    if (!is_tokens(src) || !is_tokens(dst) || (src.shape[0] != 1 && src.shape[0] != dst.shape[0]) ||
+        src.shape[2] != dst.shape[2] || first < 0 || first > dst.shape[1] - src.shape[1] ||
+        !is_table_or_none(place, place.shape[0], dst.shape[2]))
         return VV_KERNEL_SHAPE;
-    if (h.type != VV_F32 || !vv_is_float(y) || !is_f32_or_none(gate))
+    if (!vv_is_float(src) || dst.type != VV_F32 || !is_f32_or_none(place))
         return VV_KERNEL_TYPE;
-    return vv_on_device(device, (const VvTensor[]){y, gate, h}, 3);
+    return vv_on_device(device, (const VvTensor[]){src, place, dst}, 3);
 }
 
 /* The frame of a window's last token in a tensor of `count` from token `first` on; -1 if the numbers make no sense. */
@@ -96,13 +113,6 @@ static bool are_keys(VvTensor k, VvTensor v, int n, int d) {
     if (k.rank == 0 && v.rank == 0)
         return true;
     return is_tokens(k) && is_tokens(v) && vv_tensor_same_shape(k, v) && k.shape[0] == n && k.shape[2] == d;
-}
-
-static bool all_of(VvDataType type, const VvTensor tensors[], int count) {
-    for (int i = 0; i < count; i++)
-        if (tensors[i].rank && tensors[i].type != type)
-            return false;
-    return true;
 }
 
 VvKernelStatus vv_check_attention_plan(const VvAttention *a) {

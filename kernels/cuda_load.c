@@ -22,13 +22,25 @@ static void say(VvCuda *cuda, VvCudaState state, const char *fix, const char *fo
     cuda->state = state;
 }
 
+/* "cuDNN 9.19", or "no cuDNN". */
+static void name_library(char *text, size_t size, const char *name, int version) {
+    if (version)
+        snprintf(text, size, "%s %d.%d", name, version / 100, version % 100);
+    else
+        snprintf(text, size, "no %s", name);
+}
+
 /* What the object found, in words. */
 static void say_probed(VvCuda *cuda, const VvCudaProbe *probe, const char *architectures) {
     const int driver = probe->driver, runtime = probe->runtime;
+    char blas[32], dnn[32];
+    name_library(blas, sizeof blas, "cuBLASLt", probe->cublas);
+    name_library(dnn, sizeof dnn, "cuDNN", probe->cudnn);
     switch (probe->state) {
     case VV_CUDA_READY:
-        say(cuda, VV_CUDA_READY, "", "%s, %.1f GiB, architecture %d.%d, CUDA %d.%d", probe->name,
-            (double)probe->memory / 1073741824.0, probe->major, probe->minor, runtime / 1000, runtime % 1000 / 10);
+        say(cuda, VV_CUDA_READY, "", "%s, %.1f GiB, architecture %d.%d, CUDA %d.%d, %s, %s", probe->name,
+            (double)probe->memory / 1073741824.0, probe->major, probe->minor, runtime / 1000, runtime % 1000 / 10, blas,
+            dnn);
         return;
     case VV_CUDA_NO_DRIVER:
         if (driver)

@@ -44,13 +44,14 @@ void vv_cuda_open(const char *file, VvCuda *cuda);
  */
 
 /* Raise with every change to the structures below, to the table, or to what it is made of. */
-#define VV_CUDA_VERSION 1
+#define VV_CUDA_VERSION 2
 #define VV_CUDA_MAGIC 0x56564355 /* VVCU */
 
 typedef struct VvCudaProbe {
     VvCudaState state; /* VV_CUDA_READY and from VV_CUDA_NO_DRIVER on */
     int devices;
     int driver, runtime; /* CUDA versions, 1000 * major + 10 * minor; driver 0: none */
+    int cublas, cudnn;   /* versions of NVIDIA's libraries, 100 * major + minor; 0: not there */
     int major, minor;    /* the first device's architecture, */
     size_t memory;       /* bytes, */
     char name[128];      /* name */

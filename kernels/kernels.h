@@ -130,8 +130,8 @@ typedef enum VvActivation {
 
 /* A convolution in PyTorch's sense, zero padding (kernel - 1) / 2:
  *   dst[n,y,x,o] = act(residual[n,y,x,o] + bias[o] + sum src[n, y*stride + i - pad, x*stride + j - pad, c] w[o,c,i,j])
- * dst is ceil(H / stride) by ceil(W / stride). Weights are rounded to the source's type, sums are f32 or better. The
- * activation may make 0 of what is no number. */
+ * dst is ceil(H / stride) by ceil(W / stride). Weights are rounded to the source's type, and the bias may be if the
+ * destination is of that type too; sums are f32 or better. The activation may make 0 of what is no number. */
 typedef struct VvConvSpec {
     int in, out; /* channels */
     int kernel;  /* 1 or 3 */
@@ -192,7 +192,9 @@ typedef struct VvWarp {
  *   painted' = pixel shuffle of `painted` by r = H / its height: C colours in -1..1, then the mask's logit
  *   m = sigmoid(mask logit)
  *   dst = round(m * warped portrait + (1 - m) * (painted' + 1) * 127.5), clamped to 0..255; NaN gives 0
- * The portrait is warped as VvWarp says, without occlusion. */
+ * The portrait is warped as VvWarp says, without occlusion. `planes` are the bytes of dst as I420, Y, U and V one after
+ * another: BT.709, limited range, chroma the mean of its 2 x 2 pixels, alpha ignored. Either of dst and planes may be
+ * no tensor, not both. */
 typedef struct VvBlend {
     VvTensor portrait; /* u8 [M,H,W,C], C = 3 (RGB) or 4 (RGB and alpha) */
     VvTensor which;    /* as in VvWarp */
@@ -200,6 +202,7 @@ typedef struct VvBlend {
     VvFlowUnit unit;
     VvTensor painted; /* f32 or bf16 [N,H/r,W/r,(C+1)*r*r], r = 1, 2 or 4 */
     VvTensor dst;     /* u8 [N,H,W,C] */
+    VvTensor planes;  /* u8 [N,H*3/2,W], dense; H and W even */
 } VvBlend;
 
 /* How bytes become numbers: (byte - mean) * scale. */
@@ -216,6 +219,17 @@ typedef struct VvByteScale {
  * and a head has at most VV_HEAD_MAX channels. A window's tokens are numbered frame by frame: token t is place t %
  * places of frame t / places; a tensor that holds a window from its token `first` on says so. */
 #define VV_HEAD_MAX 256
+
+/* RMS norm of what h becomes when something is added to it; adaptive if there is a scale or a shift:
+ *   h[n,t,:] += (1 + gate[n,:]) * y[n,t,:]
+ *   dst[n,t,:] = h[n,t,:] / sqrt(mean(h[n,t,:]^2) + VV_NORM_EPSILON) * (1 + scale[n,:]) + shift[n,:] */
+typedef struct VvNorm {
+    VvTensor h;            /* f32 [N,T,D]; only read if there is no y */
+    VvTensor y;            /* f32 or bf16 [N,T,D]; no tensor: nothing is added */
+    VvTensor gate;         /* f32 [N,D], with a y only; no tensor: zeros */
+    VvTensor scale, shift; /* f32 [N,D]; no tensors: zeros */
+    VvTensor dst;          /* f32 or bf16 [N,T,D]; may be y, or h if there is no y */
+} VvNorm;
 
 /* Softmax attention of every head over two sets of keys together, those kept from before and those made now:
  *   dst[n,i,:] = (1 + gate[n,:]) * sum over j of softmax over j (q[n,i] . k[n,j] / sqrt(head size)) v[n,j]
@@ -308,7 +322,8 @@ typedef struct VvKernels {
     VvKernelStatus (*linear)(VvStream *stream, const VvLinear *linear, VvTensor src, VvTensor residual, VvTensor dst);
     void (*linear_close)(VvLinear **linear);
 
-    /* Element by element; f32 or bf16, all of one shape and type. dst may be a source. */
+    /* Element by element; f32 or bf16, all of one shape and type. dst may be a source. What is added to a may have one
+     * item that all of a's share, [1,...] of rank 2 or more. */
     VvKernelStatus (*relu)(VvStream *stream, VvTensor src, VvTensor dst);
     VvKernelStatus (*add)(VvStream *stream, VvTensor a, VvTensor b, VvTensor dst);
     /* The same numbers in another place: f32 and bf16 in any combination, also copies slices. */
@@ -327,22 +342,17 @@ typedef struct VvKernels {
 
     VvKernelStatus (*warp)(VvStream *stream, const VvWarp *warp);
     VvKernelStatus (*blend)(VvStream *stream, const VvBlend *blend);
-    /* u8 [N,H,W,3 or 4] RGB (alpha ignored) to u8 [N,H*3/2,W], the planes Y, U, V of I420 one after another: BT.709,
-     * limited range, chroma the mean of its 2 x 2 pixels. H and W even, dst dense. */
-    VvKernelStatus (*i420)(VvStream *stream, VvTensor rgb, VvTensor dst);
 
     /* dst = a * sigmoid(a), times b unless that is no tensor; f32 or bf16, all of one shape and type. dst may be a
      * source. */
     VvKernelStatus (*silu)(VvStream *stream, VvTensor a, VvTensor b, VvTensor dst);
     /* dst = x - dt * v: a step of the flow; f32, all of one shape. dst may be a source. */
     VvKernelStatus (*flow_step)(VvStream *stream, float dt, VvTensor x, VvTensor v, VvTensor dst);
-    /* RMS norm, adaptive if there is a scale or a shift:
-     *   dst[n,t,:] = src[n,t,:] / sqrt(mean(src[n,t,:]^2) + VV_NORM_EPSILON) * (1 + scale[n,:]) + shift[n,:]
-     * src f32 [N,T,D], dst f32 or bf16; scale and shift f32 [N,D], each may be no tensor: zeros. dst may be the source.
-     */
-    VvKernelStatus (*norm)(VvStream *stream, VvTensor src, VvTensor scale, VvTensor shift, VvTensor dst);
-    /* h[n,t,:] += (1 + gate[n,:]) * y[n,t,:]; h f32 [N,T,D], y f32 or bf16, gate f32 [N,D] or no tensor: zeros. */
-    VvKernelStatus (*gated_add)(VvStream *stream, VvTensor y, VvTensor gate, VvTensor h);
+    VvKernelStatus (*norm)(VvStream *stream, const VvNorm *norm);
+    /* Rows of every item into a longer tensor: dst[n, first + i, :] = src[n,i,:] + place[i % places, :]; other rows of
+     * dst stay. src f32 or bf16 [N,T,D], or [1,T,D] that all n share; place f32 [places,D], or no tensor: zeros; dst
+     * f32 [N,T',D]. */
+    VvKernelStatus (*insert)(VvStream *stream, int first, VvTensor src, VvTensor place, VvTensor dst);
     /* h[n,i,:] += place[t % places,:] + frame[n, t / places,:] with t = first + i; h f32 [N,T,D], place f32 [places,D],
      * frame f32 [N,F,D] with all frames that are asked for; either may be no tensor. */
     VvKernelStatus (*embed)(VvStream *stream, int first, int places, VvTensor place, VvTensor frame, VvTensor h);

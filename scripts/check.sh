@@ -1,6 +1,6 @@
 #!/bin/bash
 # The rules that a compiler does not hold. usage: scripts/check.sh [tap] CHECK...
-#   format      clang-format leaves every C file as it is; no tabs, trailing space or missing final newline
+#   format      clang-format leaves every C and CUDA file as it is; no tabs, trailing space or missing final newline
 #   generated   the page's protocol module, the schema and the reference match messages.def
 #   depend      every folder includes only what docs/architecture.md lets it
 #   headers     every header compiles alone
@@ -14,9 +14,9 @@ tap=0
 sources() { git ls-files -co --exclude-standard -- "$@" | while read -r f; do [ -f "$f" ] && echo "$f"; done; }
 
 check_format() {
-    sources '*.c' '*.h' | xargs clang-format --dry-run -Werror &&
-        ! sources '*.c' '*.h' '*.js' '*.mjs' '*.css' '*.html' '*.md' '*.sh' '*.def' | xargs grep -nP '\t|[ ]+$' &&
-        ! sources '*.c' '*.h' '*.js' '*.mjs' '*.md' '*.sh' '*.def' | while read -r f; do
+    sources '*.c' '*.h' '*.cu' '*.cuh' | xargs clang-format --dry-run -Werror &&
+        ! sources '*.c' '*.h' '*.cu' '*.cuh' '*.js' '*.mjs' '*.css' '*.html' '*.md' '*.sh' '*.def' | xargs grep -nP '\t|[ ]+$' &&
+        ! sources '*.c' '*.h' '*.cu' '*.cuh' '*.js' '*.mjs' '*.md' '*.sh' '*.def' | while read -r f; do
             [ -s "$f" ] && [ -n "$(tail -c1 "$f")" ] && echo "$f: no final newline"; done | grep .
 }
 
@@ -28,6 +28,7 @@ allowed() {
     protocol) echo "protocol" ;;
     server/base) echo "server/base" ;;
     server/media) echo "server/media server/base" ;;
+    kernels/cuda) echo "kernels test/cuda-emu" ;; # in the emulator
     kernels | kernels/*) echo "kernels" ;;
     weights) echo "weights" ;;
     server/avatar) echo "server/avatar server/media server/base kernels weights" ;;
@@ -49,7 +50,7 @@ owner() {
     png.h | jpeglib.h | jerror.h | sndfile.h) echo server/media ;;
     flite/*) echo server/commands ;;
     oneapi/dnnl/* | omp.h | immintrin.h) echo kernels/cpu ;;
-    cuda*) echo kernels/cuda ;;
+    cuda* | cublas* | cudnn*) echo kernels/cuda ;;
     *) echo any ;;
     esac
 }
@@ -75,7 +76,8 @@ check_depend() {
             included=$(sed -E 's/.*#include <(.*)>.*/\1/' <<<"$line")
             in_list "$folder" "$(owner "$included")" || { echo "$file: may not include <$included>"; bad=1; }
         done < <(grep -hE '^#include <' "$file")
-    done < <(sources 'protocol/*.c' 'protocol/*.h' 'kernels/*.c' 'kernels/*.h' ':(glob)weights/*.[ch]' 'server/*.c' 'server/*.h')
+    done < <(sources 'protocol/*.c' 'protocol/*.h' 'kernels/*.c' 'kernels/*.h' 'kernels/*.cu' 'kernels/*.cuh' \
+        ':(glob)weights/*.[ch]' 'server/*.c' 'server/*.h')
     return $bad
 }
 

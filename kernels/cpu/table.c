@@ -49,10 +49,9 @@ bool vv_cpu_has_bf16_products(void) {
         .linear_open = vv_linear_open_cpu, .linear_plan = vv_linear_plan_cpu, .linear = vv_linear_cpu,                 \
         .linear_close = vv_linear_close_cpu, .relu = vv_relu_##isa, .add = vv_add_##isa, .convert = vv_convert_##isa,  \
         .upsample2 = vv_upsample2_##isa, .pixel_shuffle = vv_pixel_shuffle_##isa, .unshuffle2 = vv_unshuffle2_##isa,   \
-        .pool2_bytes = vv_pool2_bytes_##isa, .warp = vv_warp_##isa, .blend = vv_blend_##isa, .i420 = vv_i420_##isa,    \
-        .silu = vv_silu_##isa, .flow_step = vv_flow_step_##isa, .norm = vv_norm_##isa,                                 \
-        .gated_add = vv_gated_add_##isa, .embed = vv_embed_##isa, .rotary = vv_rotary_##isa,                           \
-        .attention_plan = vv_attention_plan_##isa, .attention = vv_attention_##isa,                                    \
+        .pool2_bytes = vv_pool2_bytes_##isa, .warp = vv_warp_##isa, .blend = vv_blend_##isa, .silu = vv_silu_##isa,    \
+        .flow_step = vv_flow_step_##isa, .norm = vv_norm_##isa, .insert = vv_insert_##isa, .embed = vv_embed_##isa,    \
+        .rotary = vv_rotary_##isa, .attention_plan = vv_attention_plan_##isa, .attention = vv_attention_##isa,         \
         .decoupled_plan = vv_decoupled_plan_##isa, .decoupled = vv_decoupled_##isa, .noise = vv_noise_##isa,           \
     }
 

@@ -75,13 +75,11 @@ static __device__ __forceinline__ float base_of(float most) {
     return most == -INFINITY ? 0.0f : most;
 }
 
-/* Goes over `there` of KEYS keys; in shared memory they are followed by zeros up to the next multiple of 16. `scale` is
- * log2(e) / root of the head's size; `prior`, unless NULL, is added to the logits of these keys. */
+/* Logits of 16 queries by KEYS keys, yet to be multiplied by the scale. */
 template <int HD, int KEYS>
-static __device__ __forceinline__ void see(Answer<HD> &answer, const Queries<HD> &queries, const Bf16 *k, const Bf16 *v,
-                                           int there, float scale, const float *prior) {
-    const int lane = static_cast<int>(lane_id()), pair = lane % 4 * 2;
-    float scores[KEYS / 8][4];
+static __device__ __forceinline__ void score(float (&scores)[KEYS / 8][4], const Queries<HD> &queries, const Bf16 *k,
+                                             int there) {
+    const int lane = static_cast<int>(lane_id());
     /* Four matrices: keys 0 to 7 and 8 to 15, channels 0 to 7 and 8 to 15 of each. */
     const Bf16 *key_row = k + (lane / 16 * 8 + lane % 8) * STRIDE<HD> + lane / 8 % 2 * 8;
 #pragma unroll
@@ -99,27 +97,40 @@ static __device__ __forceinline__ void see(Answer<HD> &answer, const Queries<HD>
             }
         }
     }
-    float factor = scale; /* what remains to be multiplied */
-    if (prior) {
-        factor = 1;
+}
+
+/* Multiplies logits by the scale and adds the prior of their keys. */
+template <int KEYS>
+static __device__ __forceinline__ void add_prior(float (&scores)[KEYS / 8][4], int there, float scale,
+                                                 const float *prior) {
+    const int pair = static_cast<int>(lane_id()) % 4 * 2;
 #pragma unroll
-        for (int j = 0; j < KEYS / 8; j++)
+    for (int j = 0; j < KEYS / 8; j++)
 #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int key = 8 * j + pair + i % 2;
-                if (key < there)
-                    scores[j][i] = scores[j][i] * scale + prior[key] * LOG2_E;
-            }
-    }
-    if (there < KEYS) {
+        for (int i = 0; i < 4; i++) {
+            const int key = 8 * j + pair + i % 2;
+            if (key < there)
+                scores[j][i] = scores[j][i] * scale + prior[key] * LOG2_E;
+        }
+}
+
+/* What lies behind the keys that are there is not seen. */
+template <int KEYS> static __device__ __forceinline__ void hide_rest(float (&scores)[KEYS / 8][4], int there) {
+    const int pair = static_cast<int>(lane_id()) % 4 * 2;
 #pragma unroll
-        for (int j = 0; j < KEYS / 8; j++)
+    for (int j = 0; j < KEYS / 8; j++)
 #pragma unroll
-            for (int i = 0; i < 4; i++)
-                if (8 * j + pair + i % 2 >= there)
-                    scores[j][i] = -INFINITY;
-    }
-    float base[2], shrink[2];
+        for (int i = 0; i < 4; i++)
+            if (8 * j + pair + i % 2 >= there)
+                scores[j][i] = -INFINITY;
+}
+
+/* Weights become relative to the largest logits so far, those of `factor * scores` among them: `base`, of rows g and
+ * g + 8. What the answer has of keys before shrinks accordingly. */
+template <int HD, int KEYS>
+static __device__ __forceinline__ void rebase(Answer<HD> &answer, float (&base)[2], const float (&scores)[KEYS / 8][4],
+                                              float factor) {
+    float shrink[2];
 #pragma unroll
     for (int half = 0; half < 2; half++) {
         float most = -INFINITY;
@@ -139,6 +150,14 @@ static __device__ __forceinline__ void see(Answer<HD> &answer, const Queries<HD>
 #pragma unroll
         for (int j = 0; j < 4; j++)
             answer.sums[i][j] *= shrink[j / 2];
+}
+
+/* Adds the values, weighted by two to the power of factor * scores - base. */
+template <int HD, int KEYS>
+static __device__ __forceinline__ void add_values(Answer<HD> &answer, const float (&base)[2],
+                                                  const float (&scores)[KEYS / 8][4], float factor, const Bf16 *v,
+                                                  int there) {
+    const int lane = static_cast<int>(lane_id());
     /* Four matrices again, transposed on the way: keys 0 to 7 and 8 to 15 of channels 0 to 7, then of 8 to 15. */
     const Bf16 *value_row = v + (lane / 8 % 2 * 8 + lane % 8) * STRIDE<HD> + lane / 16 * 8;
 #pragma unroll
@@ -161,6 +180,23 @@ static __device__ __forceinline__ void see(Answer<HD> &answer, const Queries<HD>
             multiply_add(answer.sums[2 * c + 1], weights, words[2], words[3]);
         }
     }
+}
+
+/* Goes over `there` of KEYS keys; in shared memory they are followed by zeros up to the next multiple of 16. `scale` is
+ * log2(e) / root of the head's size; `prior`, unless NULL, is added to the logits of these keys. */
+template <int HD, int KEYS>
+static __device__ __forceinline__ void see(Answer<HD> &answer, const Queries<HD> &queries, const Bf16 *k, const Bf16 *v,
+                                           int there, float scale, const float *prior) {
+    float scores[KEYS / 8][4], base[2], factor = scale; /* what scores remain to be multiplied by */
+    score<HD, KEYS>(scores, queries, k, there);
+    if (prior) {
+        add_prior<KEYS>(scores, there, scale, prior);
+        factor = 1;
+    }
+    if (there < KEYS)
+        hide_rest<KEYS>(scores, there);
+    rebase<HD, KEYS>(answer, base, scores, factor);
+    add_values<HD, KEYS>(answer, base, scores, factor, v, there);
 }
 
 /* What the sums are to be multiplied with, of rows g and g + 8. */

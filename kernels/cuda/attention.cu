@@ -34,89 +34,121 @@ template <int HD, int CHUNK> constexpr size_t shared_bytes(const Geometry &geome
     return static_cast<size_t>(16 * geometry.tiles + 4 * geometry.splits * CHUNK) * STRIDE<HD> * sizeof(Bf16);
 }
 
-/* A stage: CHUNK keys for every split. */
-template <int HD, int CHUNK>
-__global__ void __launch_bounds__(32 * WARPS) attention_kernel(const Attention<Bf16> a, const Geometry geometry) {
-    VV_DYNAMIC_SHARED(memory);
-    const int warp = static_cast<int>(threadIdx.x / 32), tile = warp % geometry.tiles, split = warp / geometry.tiles;
-    const int n = static_cast<int>(blockIdx.z), channel = static_cast<int>(blockIdx.y) * a.size;
-    const int first = static_cast<int>(blockIdx.x) * 16 * geometry.tiles, total = a.cached + a.fresh;
-    const int stage_keys = geometry.splits * CHUNK, stage_size = stage_keys * STRIDE<HD>;
-    Bf16 *const queries_at = reinterpret_cast<Bf16 *>(memory);
-    Bf16 *const stages = queries_at + 16 * geometry.tiles * STRIDE<HD>; /* k and v of one, then of the other */
+/* What a warp does: a tile of the block's queries, and one split of every stage's keys. */
+struct Part {
+    int n, channel, first; /* item, the head's first channel, the block's first query */
+    int warp, tile, split;
+};
 
-    const auto load_stage = [&](int stage) {
-        const int from = stage * stage_keys, left = total - from;
-        const int count = left < stage_keys ? (left + 15) / 16 * 16 : stage_keys;
-        Bf16 *k = stages + stage % 2 * 2 * stage_size;
-        const auto row = [&](const Rows<const Bf16> &cached, const Rows<const Bf16> &fresh, int i) -> const Bf16 * {
-            if (i >= left)
-                return nullptr;
-            const int key = from + i;
-            return (key < a.cached ? cached.row((a.cache_is_shared ? 0 : n) * a.cached + key)
-                                   : fresh.row(n * a.fresh + key - a.cached)) +
-                   channel;
-        };
-        load_rows<HD>(k, count, a.size, geometry.together, [&](int i) { return row(a.cached_k, a.k, i); });
-        load_rows<HD>(k + stage_size, count, a.size, geometry.together, [&](int i) { return row(a.cached_v, a.v, i); });
-        copy_commit();
+__device__ __forceinline__ Part part_of(const Geometry &geometry, int size) {
+    const int warp = static_cast<int>(threadIdx.x / 32);
+    return {static_cast<int>(blockIdx.z),
+            static_cast<int>(blockIdx.y) * size,
+            static_cast<int>(blockIdx.x) * 16 * geometry.tiles,
+            warp,
+            warp % geometry.tiles,
+            warp / geometry.tiles};
+}
+
+/* Loads a stage, `keys` keys and their values, to k and v. All threads share the work. */
+template <int HD>
+__device__ __forceinline__ void load_stage(Bf16 *k, Bf16 *v, int stage, int keys, const Attention<Bf16> &a,
+                                           const Part &part, bool together) {
+    const int from = stage * keys, left = a.cached + a.fresh - from;
+    const int count = left < keys ? (left + 15) / 16 * 16 : keys;
+    const auto row = [&](const Rows<const Bf16> &cached, const Rows<const Bf16> &fresh, int i) -> const Bf16 * {
+        if (i >= left)
+            return nullptr;
+        const int key = from + i;
+        return (key < a.cached ? cached.row((a.cache_is_shared ? 0 : part.n) * a.cached + key)
+                               : fresh.row(part.n * a.fresh + key - a.cached)) +
+               part.channel;
     };
+    load_rows<HD>(k, count, a.size, together, [&](int i) { return row(a.cached_k, a.k, i); });
+    load_rows<HD>(v, count, a.size, together, [&](int i) { return row(a.cached_v, a.v, i); });
+    copy_commit();
+}
 
-    load_rows<HD>(queries_at, 16 * geometry.tiles, a.size, geometry.together, [&](int i) -> const Bf16 * {
-        return first + i < a.queries ? a.q.row(n * a.queries + first + i) + channel : nullptr;
-    });
-    load_stage(0);
+/* Puts the splits' answers together, through `memory`, in the warps of split 0; the others' are then of no use. */
+template <int HD>
+__device__ __forceinline__ void join_splits(Answer<HD> &answer, float *memory, const Part &part,
+                                            const Geometry &geometry) {
+    constexpr int WORDS = 32 * ANSWER_WORDS<HD>;
+    __syncthreads(); /* nobody works on a stage any more: its memory is free */
+    if (part.split > 0)
+        put_aside(answer, memory + (part.warp - geometry.tiles) * WORDS);
+    __syncthreads();
+    if (part.split > 0)
+        return;
+    for (int i = 1; i < geometry.splits; i++)
+        take_in(answer, memory + ((i - 1) * geometry.tiles + part.tile) * WORDS);
+}
 
-    const float scale = LOG2_E / sqrtf(static_cast<float>(a.size));
-    Queries<HD> queries;
-    Answer<HD> answer;
-    clear(answer);
-    const int stage_count = (total + stage_keys - 1) / stage_keys;
-    for (int stage = 0; stage < stage_count; stage++) {
-        copy_wait<0>();
-        __syncthreads(); /* the stage is there, and nobody works on the one before it any more */
-        if (stage == 0)
-            load_queries(queries, queries_at + tile * 16 * STRIDE<HD>);
-        if (stage + 1 < stage_count)
-            load_stage(stage + 1);
-        const int left = total - stage * stage_keys - split * CHUNK;
-        const Bf16 *k = stages + stage % 2 * 2 * stage_size + split * CHUNK * STRIDE<HD>;
-        if (left > 0)
-            see<HD, CHUNK>(answer, queries, k, k + stage_size, left < CHUNK ? left : CHUNK, scale, nullptr);
-    }
-
-    if (geometry.splits > 1) {
-        float *const aside = reinterpret_cast<float *>(stages);
-        constexpr int WORDS = 32 * ANSWER_WORDS<HD>;
-        __syncthreads(); /* the stages' memory is free */
-        if (split > 0)
-            put_aside(answer, aside + (warp - geometry.tiles) * WORDS);
-        __syncthreads();
-        if (split > 0)
-            return;
-        for (int i = 1; i < geometry.splits; i++)
-            take_in(answer, aside + ((i - 1) * geometry.tiles + tile) * WORDS);
-    }
-
+template <int HD>
+__device__ __forceinline__ void store_answer(const Answer<HD> &answer, const Attention<Bf16> &a, const Part &part,
+                                             bool together) {
+    const int lane = static_cast<int>(lane_id());
     float inverse[2];
     inverse_totals(answer, inverse);
-    const int lane = static_cast<int>(lane_id());
 #pragma unroll
     for (int half = 0; half < 2; half++) {
-        const int query = first + tile * 16 + lane / 4 + 8 * half;
+        const int query = part.first + part.tile * 16 + lane / 4 + 8 * half;
         if (query >= a.queries)
             continue;
-        Bf16 *dst = a.dst.row(n * a.queries + query) + channel;
-        const float *gate = a.gate ? a.gate.row(n) + channel : nullptr;
+        Bf16 *dst = a.dst.row(part.n * a.queries + query) + part.channel;
+        const float *gate = a.gate ? a.gate.row(part.n) + part.channel : nullptr;
 #pragma unroll
         for (int i = 0; i < HD / 8; i++) {
             const int c = 8 * i + lane % 4 * 2, there = a.size - c;
             const float one = gate && there > 0 ? 1.0f + gate[c] : 1.0f;
             const float two = gate && there > 1 ? 1.0f + gate[c + 1] : 1.0f;
             store_pair(dst + c, one * inverse[half] * answer.sums[i][2 * half],
-                       two * inverse[half] * answer.sums[i][2 * half + 1], there, geometry.together);
+                       two * inverse[half] * answer.sums[i][2 * half + 1], there, together);
         }
     }
+}
+
+/* A stage: CHUNK keys for every split. */
+template <int HD, int CHUNK>
+__global__ void __launch_bounds__(32 * WARPS) attention_kernel(const Attention<Bf16> a, const Geometry geometry) {
+    VV_DYNAMIC_SHARED(memory);
+    const Part part = part_of(geometry, a.size);
+    const int total = a.cached + a.fresh, stage_keys = geometry.splits * CHUNK;
+    const int stage_count = (total + stage_keys - 1) / stage_keys, stage_size = stage_keys * STRIDE<HD>;
+    Bf16 *const queries_at = reinterpret_cast<Bf16 *>(memory);
+    Bf16 *const stages = queries_at + 16 * geometry.tiles * STRIDE<HD>;
+    const auto keys_of = [&](int stage) { return stages + stage % 2 * 2 * stage_size; }; /* values lie behind them */
+    const auto load = [&](int stage) {
+        load_stage<HD>(keys_of(stage), keys_of(stage) + stage_size, stage, stage_keys, a, part, geometry.together);
+    };
+
+    load_rows<HD>(queries_at, 16 * geometry.tiles, a.size, geometry.together, [&](int i) -> const Bf16 * {
+        return part.first + i < a.queries ? a.q.row(part.n * a.queries + part.first + i) + part.channel : nullptr;
+    });
+    load(0);
+
+    const float scale = LOG2_E / sqrtf(static_cast<float>(a.size));
+    Queries<HD> queries;
+    Answer<HD> answer;
+    clear(answer);
+    for (int stage = 0; stage < stage_count; stage++) {
+        copy_wait<0>();
+        __syncthreads(); /* the stage is there, and nobody works on the one before it any more */
+        if (stage == 0)
+            load_queries(queries, queries_at + part.tile * 16 * STRIDE<HD>);
+        if (stage + 1 < stage_count)
+            load(stage + 1);
+        const int left = total - stage * stage_keys - part.split * CHUNK;
+        const Bf16 *k = keys_of(stage) + part.split * CHUNK * STRIDE<HD>;
+        if (left > 0)
+            see<HD, CHUNK>(answer, queries, k, k + stage_size, left < CHUNK ? left : CHUNK, scale, nullptr);
+    }
+
+    if (geometry.splits > 1)
+        join_splits(answer, reinterpret_cast<float *>(stages), part, geometry);
+    if (part.split > 0)
+        return;
+    store_answer(answer, a, part, geometry.together);
 }
 
 /* ---- plain ------------------------------------------------------------------------------------------------------- */

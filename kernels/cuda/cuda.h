@@ -29,6 +29,7 @@ struct VvStream {
     int processors;        /* multiprocessors of the device: how many blocks run side by side */
     VvKernelStatus failed; /* the first error that waiting found; VV_KERNEL_OK */
     VvCudaPinned *pinned;
+    struct cudnnContext *dnn; /* cuDNN's handle, for this stream alone; NULL: there is no cuDNN */
 };
 
 /* table.cu: the table itself. */
@@ -46,6 +47,10 @@ VvKernelStatus vv_cuda_record(VvStream *stream);
 VvKernelStatus vv_cuda_recorded(VvStream *stream, VvRecording **recording);
 VvKernelStatus vv_cuda_replay(VvStream *stream, const VvRecording *recording);
 void vv_cuda_recording_close(VvRecording **recording);
+
+/* dnn.cu: cuDNN's handle for a queue, which is closed after it; NULL: there is no cuDNN. Opens the library. */
+struct cudnnContext *vv_cuda_dnn_open(struct CUstream_st *queue);
+void vv_cuda_dnn_close(struct cudnnContext **handle);
 
 /* What the driver's last error is for us; forgets it, so that the next call does not report it. */
 VvKernelStatus vv_cuda_failed(void);
@@ -70,17 +75,16 @@ VvKernelStatus vv_cuda_unshuffle2(VvStream *stream, VvByteScale scale, VvTensor 
 VvKernelStatus vv_cuda_pool2_bytes(VvStream *stream, VvByteScale scale, VvTensor src, VvTensor dst);
 VvKernelStatus vv_cuda_warp(VvStream *stream, const VvWarp *warp);
 VvKernelStatus vv_cuda_blend(VvStream *stream, const VvBlend *blend);
-VvKernelStatus vv_cuda_i420(VvStream *stream, VvTensor rgb, VvTensor dst);
 
 /* tokens.cu */
 VvKernelStatus vv_cuda_silu(VvStream *stream, VvTensor a, VvTensor b, VvTensor dst);
 VvKernelStatus vv_cuda_flow_step(VvStream *stream, float dt, VvTensor x, VvTensor v, VvTensor dst);
-VvKernelStatus vv_cuda_gated_add(VvStream *stream, VvTensor y, VvTensor gate, VvTensor h);
+VvKernelStatus vv_cuda_insert(VvStream *stream, int first, VvTensor src, VvTensor place, VvTensor dst);
 VvKernelStatus vv_cuda_embed(VvStream *stream, int first, int places, VvTensor place, VvTensor frame, VvTensor h);
 VvKernelStatus vv_cuda_rotary(VvStream *stream, int heads, VvTensor src, VvTensor angles, VvTensor dst);
 
 /* norm.cu */
-VvKernelStatus vv_cuda_norm(VvStream *stream, VvTensor src, VvTensor scale, VvTensor shift, VvTensor dst);
+VvKernelStatus vv_cuda_norm(VvStream *stream, const VvNorm *norm);
 
 /* noise.cu */
 VvKernelStatus vv_cuda_noise(VvStream *stream, const uint64_t seeds[], const uint64_t windows[], uint32_t number,

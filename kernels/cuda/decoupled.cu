@@ -101,117 +101,154 @@ __device__ __forceinline__ void blend_in(float (&blended)[HD / 8][4], const Answ
         }
 }
 
+/* What a block answers: some tokens of one frame, for one head. */
+struct Part {
+    int n, head, channel, frame; /* item, head, its first channel */
+    int begin, size;             /* the frame's tokens, as rows of q */
+    int from, count;             /* the block's, of these in order of their regions; none if count <= 0 */
+};
+
+__device__ __forceinline__ Part part_of(const Decoupled<Bf16> &a, const Geometry &geometry, int tokens_of_block) {
+    Part part;
+    part.n = static_cast<int>(blockIdx.z), part.head = static_cast<int>(blockIdx.y);
+    part.channel = part.head * a.size;
+    part.frame = geometry.first_frame + static_cast<int>(blockIdx.x) / geometry.blocks;
+    /* A frame may begin before the tensor, and end behind it. */
+    part.begin = max(part.frame * a.places - a.first, 0);
+    part.size = min((part.frame + 1) * a.places - a.first, a.tokens) - part.begin;
+    part.from = static_cast<int>(blockIdx.x) % geometry.blocks * tokens_of_block;
+    part.count = min(part.size - part.from, tokens_of_block);
+    return part;
+}
+
+/* Writes down the block's tokens, NO_TOKEN behind them, and their masks. All threads call it. */
+__device__ __forceinline__ void take_tokens(int *order, float *masks, int tokens_of_block, const Decoupled<Bf16> &a,
+                                            const Part &part) {
+    if (threadIdx.x < 32)
+        sort_by_region(order, part.from, part.count, part.begin, part.size, a);
+    __syncthreads();
+    for (int i = static_cast<int>(threadIdx.x); i < tokens_of_block; i += static_cast<int>(blockDim.x)) {
+        if (i >= part.count)
+            order[i] = NO_TOKEN;
+        masks[i] = i < part.count ? a.mask[(a.first + order[i]) % a.places] : 0.0f;
+    }
+    __syncthreads();
+}
+
+/* Which branches the tokens from `first` to `last` need: they are sorted, so that these two say it for all. */
+__device__ __forceinline__ Need need_of(const float *masks, int first, int last) {
+    return first > last ? Need{false, false} : Need{masks[last] != 0.0f, masks[first] != 1.0f};
+}
+
+/* Stages: the lip keys, then the context's; none of a branch that no token of the block needs. */
+struct Stages {
+    int lip, count; /* of the lip keys; of all */
+};
+
+template <int HD> __device__ __forceinline__ Stages stages_of(const Decoupled<Bf16> &a, const Need &need) {
+    const int lip = need.lip ? (a.lip_span + KEYS<HD> - 1) / KEYS<HD> : 0;
+    return {lip, lip + (need.context ? (a.shared + a.context_span + KEYS<HD> - 1) / KEYS<HD> : 0)};
+}
+
+template <int HD> __device__ __forceinline__ int keys_in(int stage, const Stages &stages, const Decoupled<Bf16> &a) {
+    const int left = stage < stages.lip ? a.lip_span - stage * KEYS<HD>
+                                        : a.shared + a.context_span - (stage - stages.lip) * KEYS<HD>;
+    return min(left, KEYS<HD>);
+}
+
+/* Loads a stage's keys and values to k and v. All threads share the work. */
+template <int HD>
+__device__ __forceinline__ void load_stage(Bf16 *k, Bf16 *v, int stage, const Stages &stages, const Decoupled<Bf16> &a,
+                                           const Part &part, bool together) {
+    const bool lip = stage < stages.lip;
+    const int there = keys_in<HD>(stage, stages, a), key = (lip ? stage : stage - stages.lip) * KEYS<HD>;
+    const int lip_row = part.n * a.lips + part.frame * a.lip_step + key, context_row = part.n * a.contexts;
+    const auto row = [&](const Rows<const Bf16> &lips, const Rows<const Bf16> &context, int i) -> const Bf16 * {
+        if (i >= there)
+            return nullptr;
+        if (lip)
+            return lips.row(lip_row + i) + part.channel;
+        const int j = key + i, moved = j < a.shared ? 0 : part.frame * a.context_step;
+        return context.row(context_row + moved + j) + part.channel;
+    };
+    const int rounded = (there + 15) / 16 * 16;
+    load_rows<HD>(k, rounded, a.size, together, [&](int i) { return row(a.lip_k, a.context_k, i); });
+    load_rows<HD>(v, rounded, a.size, together, [&](int i) { return row(a.lip_v, a.context_v, i); });
+    copy_commit();
+}
+
+/* Stores what a warp's 16 tokens, `order`'s, were given. */
+template <int HD>
+__device__ __forceinline__ void store_tokens(const float (&blended)[HD / 8][4], const int *order,
+                                             const Decoupled<Bf16> &a, const Part &part, bool together) {
+    const int row = static_cast<int>(lane_id()) / 4, pair = static_cast<int>(lane_id()) % 4 * 2;
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+        const int token = order[row + 8 * half];
+        if (token == NO_TOKEN)
+            continue;
+        Bf16 *dst = a.dst.row(part.n * a.tokens + token) + part.channel + pair;
+#pragma unroll
+        for (int i = 0; i < HD / 8; i++)
+            store_pair(dst + 8 * i, blended[i][2 * half], blended[i][2 * half + 1], a.size - 8 * i - pair, together);
+    }
+}
+
 template <int HD>
 __global__ void __launch_bounds__(32 * WARPS) decoupled_kernel(const Decoupled<Bf16> a, const Geometry geometry) {
     VV_DYNAMIC_SHARED(memory);
-    VV_SHARED(int, order, [16 * WARPS]); /* the block's tokens, NO_TOKEN behind them */
+    VV_SHARED(int, order, [16 * WARPS]);
     VV_SHARED(float, masks, [16 * WARPS]);
     constexpr int STAGE = KEYS<HD> * STRIDE<HD>;
-    const int tokens_of_block = static_cast<int>(blockDim.x) / 2, head = static_cast<int>(blockIdx.y);
-    const int n = static_cast<int>(blockIdx.z), channel = head * a.size;
-    const int frame = geometry.first_frame + static_cast<int>(blockIdx.x) / geometry.blocks;
-    Bf16 *const queries_at = reinterpret_cast<Bf16 *>(memory);
-    Bf16 *const stages = queries_at + tokens_of_block * STRIDE<HD>; /* k and v of one, then of the other */
-
-    /* The frame's tokens, as rows of q: a frame may begin before the tensor, and end behind it. */
-    const int begin = max(frame * a.places - a.first, 0), end = min((frame + 1) * a.places - a.first, a.tokens);
-    const int from = static_cast<int>(blockIdx.x) % geometry.blocks * tokens_of_block;
-    const int count = min(end - begin - from, tokens_of_block);
-    if (count <= 0)
+    const int tokens_of_block = static_cast<int>(blockDim.x) / 2;
+    const Part part = part_of(a, geometry, tokens_of_block);
+    if (part.count <= 0)
         return;
-    if (threadIdx.x < 32)
-        sort_by_region(order, from, count, begin, end - begin, a);
-    __syncthreads();
-    for (int i = static_cast<int>(threadIdx.x); i < tokens_of_block; i += static_cast<int>(blockDim.x)) {
-        if (i >= count)
-            order[i] = NO_TOKEN;
-        masks[i] = i < count ? a.mask[(a.first + order[i]) % a.places] : 0.0f;
-    }
-    __syncthreads();
-
-    /* Sorted, so that the first and the last token of some say what all of them need. */
-    const auto need = [&](int first, int last) {
-        return first > last ? Need{false, false} : Need{masks[last] != 0.0f, masks[first] != 1.0f};
-    };
-    const int tile = static_cast<int>(threadIdx.x / 32) * 16;
-    const Need all = need(0, count - 1), mine = need(tile, min(tile + 16, count) - 1);
-    const int lip_stages = all.lip ? (a.lip_span + KEYS<HD> - 1) / KEYS<HD> : 0;
-    const int contexts = a.shared + a.context_span;
-    const int stage_count = lip_stages + (all.context ? (contexts + KEYS<HD> - 1) / KEYS<HD> : 0);
-
-    /* Stages: the lip keys, then the context's. */
-    const auto keys_in = [&](int stage) {
-        const int left =
-            stage < lip_stages ? a.lip_span - stage * KEYS<HD> : contexts - (stage - lip_stages) * KEYS<HD>;
-        return min(left, KEYS<HD>);
-    };
-    const auto load_stage = [&](int stage) {
-        const bool lip = stage < lip_stages;
-        const int there = keys_in(stage), key = (lip ? stage : stage - lip_stages) * KEYS<HD>;
-        const int lip_row = n * a.lips + frame * a.lip_step + key, context_row = n * a.contexts;
-        Bf16 *k = stages + stage % 2 * 2 * STAGE;
-        const auto row = [&](const Rows<const Bf16> &lips, const Rows<const Bf16> &context, int i) -> const Bf16 * {
-            if (i >= there)
-                return nullptr;
-            if (lip)
-                return lips.row(lip_row + i) + channel;
-            const int j = key + i, moved = j < a.shared ? 0 : frame * a.context_step;
-            return context.row(context_row + moved + j) + channel;
-        };
-        const int rounded = (there + 15) / 16 * 16;
-        load_rows<HD>(k, rounded, a.size, geometry.together, [&](int i) { return row(a.lip_k, a.context_k, i); });
-        load_rows<HD>(k + STAGE, rounded, a.size, geometry.together,
-                      [&](int i) { return row(a.lip_v, a.context_v, i); });
-        copy_commit();
+    take_tokens(order, masks, tokens_of_block, a, part);
+    const int tile = static_cast<int>(threadIdx.x / 32) * 16; /* the warp's */
+    const Need mine = need_of(masks, tile, min(tile + 16, part.count) - 1);
+    const Stages stages = stages_of<HD>(a, need_of(masks, 0, part.count - 1));
+    Bf16 *const queries_at = reinterpret_cast<Bf16 *>(memory);
+    Bf16 *const stages_at = queries_at + tokens_of_block * STRIDE<HD>;
+    const auto keys_of = [&](int stage) { return stages_at + stage % 2 * 2 * STAGE; }; /* values lie behind them */
+    const auto load = [&](int stage) {
+        load_stage<HD>(keys_of(stage), keys_of(stage) + STAGE, stage, stages, a, part, geometry.together);
     };
 
     load_rows<HD>(queries_at, tokens_of_block, a.size, geometry.together, [&](int i) -> const Bf16 * {
-        return order[i] == NO_TOKEN ? nullptr : a.q.row(n * a.tokens + order[i]) + channel;
+        return order[i] == NO_TOKEN ? nullptr : a.q.row(part.n * a.tokens + order[i]) + part.channel;
     });
-    load_stage(0);
+    load(0);
 
-    const int lane = static_cast<int>(lane_id());
+    const int row = tile + static_cast<int>(lane_id()) / 4;
     const float scale = LOG2_E / sqrtf(static_cast<float>(a.size));
-    const float mask[2] = {masks[tile + lane / 4], masks[tile + lane / 4 + 8]};
-    const float rest[2] = {1.0f - mask[0], 1.0f - mask[1]};
-    const float *prior = a.lip_prior ? a.lip_prior.row(head) : nullptr;
-    const float *lip_gate = a.lip_gate ? a.lip_gate.row(n) + channel : nullptr;
-    const float *context_gate = a.context_gate ? a.context_gate.row(n) + channel : nullptr;
+    const float mask[2] = {masks[row], masks[row + 8]}, rest[2] = {1.0f - mask[0], 1.0f - mask[1]};
+    const float *prior = a.lip_prior ? a.lip_prior.row(part.head) : nullptr;
+    const float *lip_gate = a.lip_gate ? a.lip_gate.row(part.n) + part.channel : nullptr;
+    const float *context_gate = a.context_gate ? a.context_gate.row(part.n) + part.channel : nullptr;
     Queries<HD> queries;
     Answer<HD> answer;
     float blended[HD / 8][4] = {};
     clear(answer);
-    for (int stage = 0; stage < stage_count; stage++) {
+    for (int stage = 0; stage < stages.count; stage++) {
         copy_wait<0>();
         __syncthreads(); /* the stage is there, and nobody works on the one before it any more */
         if (stage == 0)
             load_queries(queries, queries_at + tile * STRIDE<HD>);
-        if (stage + 1 < stage_count)
-            load_stage(stage + 1);
-        const bool lip = stage < lip_stages;
-        const Bf16 *k = stages + stage % 2 * 2 * STAGE;
+        if (stage + 1 < stages.count)
+            load(stage + 1);
+        const bool lip = stage < stages.lip;
         if (lip ? mine.lip : mine.context)
-            see<HD, KEYS<HD>>(answer, queries, k, k + STAGE, keys_in(stage), scale,
-                              lip && prior ? prior + stage * KEYS<HD> : nullptr);
-        if (mine.lip && stage == lip_stages - 1) {
+            see<HD, KEYS<HD>>(answer, queries, keys_of(stage), keys_of(stage) + STAGE, keys_in<HD>(stage, stages, a),
+                              scale, lip && prior ? prior + stage * KEYS<HD> : nullptr);
+        if (mine.lip && stage == stages.lip - 1) {
             blend_in(blended, answer, mask, lip_gate, a.size);
             clear(answer);
         }
     }
     if (mine.context)
         blend_in(blended, answer, rest, context_gate, a.size);
-
-#pragma unroll
-    for (int half = 0; half < 2; half++) {
-        const int token = order[tile + lane / 4 + 8 * half];
-        if (token == NO_TOKEN)
-            continue;
-        Bf16 *dst = a.dst.row(n * a.tokens + token) + channel + lane % 4 * 2;
-#pragma unroll
-        for (int i = 0; i < HD / 8; i++)
-            store_pair(dst + 8 * i, blended[i][2 * half], blended[i][2 * half + 1], a.size - 8 * i - lane % 4 * 2,
-                       geometry.together);
-    }
+    store_tokens<HD>(blended, order + tile, a, part, geometry.together);
 }
 
 /* ---- plain ------------------------------------------------------------------------------------------------------- */

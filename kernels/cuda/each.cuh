@@ -6,9 +6,10 @@
 
 namespace vv {
 
-/* What an element-wise kernel works on. A source may be absent: its numbers are then 0. */
+/* What an element-wise kernel works on. A source may be absent: its numbers are then 0; or all items share it. */
 template <typename T, int SOURCES> struct Each {
     Rows<const T> source[SOURCES];
+    int shared[SOURCES]; /* rows of a source that begins anew where it ends; 0: as many as dst's */
     Rows<T> dst;
     int64_t groups; /* in all */
     int in_row;     /* groups of one row */
@@ -28,7 +29,7 @@ __global__ void __launch_bounds__(256) each_kernel(const Each<T, SOURCES> each, 
             for (int i = 0; i < COUNT; i++)
                 numbers[s][i] = 0;
         else
-            load(numbers[s], each.source[s].row(row) + column);
+            load(numbers[s], each.source[s].row(each.shared[s] ? row % each.shared[s] : row) + column);
     }
     for (int i = 0; i < COUNT; i++) {
         float of[SOURCES];
@@ -39,7 +40,7 @@ __global__ void __launch_bounds__(256) each_kernel(const Each<T, SOURCES> each, 
     store(each.dst.row(row) + column, results);
 }
 
-/* Sources and dst have been checked: of one shape and of type T. */
+/* Sources and dst have been checked: of type T and of one shape, but for sources that all items share. */
 template <typename T, int SOURCES, typename Op>
 static VvKernelStatus launch_each(VvStream *stream, const VvTensor (&sources)[SOURCES], const VvTensor &dst, Op op) {
     const int columns = dst.shape[dst.rank - 1];
@@ -47,6 +48,7 @@ static VvKernelStatus launch_each(VvStream *stream, const VvTensor (&sources)[SO
     bool together = columns % PACK<T> == 0 && is_aligned(dst);
     for (int s = 0; s < SOURCES; s++) {
         each.source[s] = rows_of<const T>(sources[s]);
+        each.shared[s] = vv_tensor_same_shape(sources[s], dst) ? 0 : static_cast<int>(vv_tensor_rows(sources[s]));
         together = together && is_aligned(sources[s]);
     }
     const int count = together ? PACK<T> : 1;

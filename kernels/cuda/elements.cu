@@ -75,8 +75,7 @@ VvKernelStatus vv_cuda_convert(VvStream *stream, VvTensor src, VvTensor dst) {
     if (status != VV_KERNEL_OK)
         return status;
     return vv::with_float_type(src.type, [&](auto from) {
-        return vv::with_float_type(dst.type, [&](auto to) {
-            return vv::launch_convert<decltype(from), decltype(to)>(stream, src, dst);
-        });
+        return vv::with_float_type(
+            dst.type, [&](auto to) { return vv::launch_convert<decltype(from), decltype(to)>(stream, src, dst); });
     });
 }

@@ -1,5 +1,5 @@
 /* The shared object's only symbol: what the program looks up, and how devices are found. The emulator needs neither. */
-#include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/library.cuh"
 #include "kernels/cuda_load.h"
 
 #ifndef VV_CUDA_EMULATION
@@ -69,8 +69,12 @@ static void probe_devices(VvCudaProbe *probe) {
         snprintf(probe->error, sizeof probe->error, "%.127s", cudaGetErrorString(chosen));
         return;
     }
-    if (!has_code())
+    if (!has_code()) {
         probe->state = VV_CUDA_UNSUPPORTED;
+        return;
+    }
+    probe->cublas = vv::blas_version();
+    probe->cudnn = vv::dnn_version();
 }
 
 extern "C" __attribute__((visibility("default"))) const VvCudaEntry vv_cuda_entry = {

@@ -72,6 +72,13 @@ static __device__ __forceinline__ void copy_async(void *shared, const void *src)
                  : "r"(shared_address(shared)), "l"(__cvta_generic_to_global(src))
                  : "memory");
 }
+/* The same, or 16 zeros; `src` is an address in any case. */
+static __device__ __forceinline__ void copy_async_or_zeros(void *shared, const void *src, bool there) {
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
+                 :
+                 : "r"(shared_address(shared)), "l"(__cvta_generic_to_global(src)), "r"(there ? 16 : 0)
+                 : "memory");
+}
 /* Ends a group of copies. */
 static __device__ __forceinline__ void copy_commit() {
     asm volatile("cp.async.commit_group;" ::: "memory");

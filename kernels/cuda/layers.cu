@@ -1,83 +1,16 @@
-/* Convolution and the linear layer: bf16 on tensor cores (product.cuh), f32 in plain arithmetic. Both see a linear layer
- * as a 1 x 1 convolution of a picture that is one pixel high. */
+/* Convolution and the linear layer: bf16 on tensor cores, in the way that a plan chose (ways.cuh), f32 in plain
+ * arithmetic. A linear layer is a 1 x 1 convolution of a picture one pixel high. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/cuda/plain.cuh"
 #include "kernels/cuda/product.cuh"
 
 namespace vv {
 namespace {
 
-/* ---- f32 ----------------------------------------------------------------------------------------------------------- */
-
-enum { PLAIN_TILE = 64, PLAIN_STEP = 16, PLAIN_THREADS = 256, PLAIN_PITCH = PLAIN_TILE + 4 };
-
-struct PlainProduct {
-    const float *src, *weights, *bias, *residual; /* weights: [taps * in][out] */
-    float *dst;
-    int src_pitch, residual_pitch, dst_pitch;
-    int rows, out, height, width, dst_height, dst_width, kernel, stride, in;
-    VvActivation activation;
-};
-
-/* A block makes 64 x 64 of the destination, a thread 4 x 4 of them, one step of 16 along k after another. */
-__global__ void __launch_bounds__(PLAIN_THREADS) plain_kernel(const PlainProduct p) {
-    VV_SHARED(float, source, [PLAIN_STEP][PLAIN_PITCH]);
-    VV_SHARED(float, weights, [PLAIN_STEP][PLAIN_PITCH]);
-    const int thread = static_cast<int>(threadIdx.x), size = p.dst_height * p.dst_width;
-    const int first_row = static_cast<int>(blockIdx.x) * PLAIN_TILE, first_column = static_cast<int>(blockIdx.y) * PLAIN_TILE;
-    const int depth = p.kernel * p.kernel * p.in;
-    const int my_k = thread % PLAIN_STEP, my_row = thread / PLAIN_STEP;
-    int tap = my_k / p.in, channel = my_k % p.in;
-    float sums[4][4] = {};
-    for (int k = 0; k < depth; k += PLAIN_STEP) {
-        const int down = p.kernel == 3 ? tap / 3 : 0, right = p.kernel == 3 ? tap % 3 : 0;
-        for (int i = 0; i < PLAIN_TILE; i += PLAIN_THREADS / PLAIN_STEP) {
-            const int row = first_row + my_row + i, n = row / size, place = row % size;
-            const int y = place / p.dst_width * p.stride - p.kernel / 2 + down;
-            const int x = place % p.dst_width * p.stride - p.kernel / 2 + right;
-            const bool inside = row < p.rows && k + my_k < depth && y >= 0 && y < p.height && x >= 0 && x < p.width;
-            const int64_t pixel = (static_cast<int64_t>(n) * p.height + y) * p.width + x;
-            source[my_k][my_row + i] = inside ? p.src[pixel * p.src_pitch + channel] : 0.0f;
-        }
-        for (int i = thread; i < PLAIN_STEP * PLAIN_TILE; i += PLAIN_THREADS) {
-            const int from = k + i / PLAIN_TILE, column = first_column + i % PLAIN_TILE;
-            const bool inside = from < depth && column < p.out;
-            weights[i / PLAIN_TILE][i % PLAIN_TILE] = inside ? p.weights[static_cast<int64_t>(from) * p.out + column] : 0.0f;
-        }
-        __syncthreads();
-        for (int j = 0; j < PLAIN_STEP; j++) {
-            float a[4], b[4];
-            load(a, &source[j][thread / 16 * 4]);
-            load(b, &weights[j][thread % 16 * 4]);
-#pragma unroll
-            for (int y = 0; y < 4; y++)
-#pragma unroll
-                for (int x = 0; x < 4; x++)
-                    sums[y][x] += a[y] * b[x];
-        }
-        __syncthreads();
-        channel += PLAIN_STEP;
-        while (channel >= p.in) {
-            channel -= p.in;
-            tap++;
-        }
-    }
-#pragma unroll
-    for (int y = 0; y < 4; y++)
-#pragma unroll
-        for (int x = 0; x < 4; x++) {
-            const int row = first_row + thread / 16 * 4 + y, column = first_column + thread % 16 * 4 + x;
-            if (row < p.rows && column < p.out) {
-                float value = sums[y][x] + p.bias[column];
-                if (p.residual)
-                    value += p.residual[static_cast<int64_t>(row) * p.residual_pitch + column];
-                p.dst[static_cast<int64_t>(row) * p.dst_pitch + column] = activated(p.activation, value);
-            }
-        }
-}
-
-/* ---- a layer ------------------------------------------------------------------------------------------------------- */
+/* ---- a layer -------------------------------------------------------------------------------------------------------
+ */
 
 /* Weights are packed for a source type when a plan first asks for it. */
 struct Layer {
@@ -86,10 +19,13 @@ struct Layer {
     float *bias;     /* on the device; zeros if there is none */
     float *plain;    /* on the device, [taps * in][out]; nullptr: no f32 planned */
     Bf16 *bf16;      /* on the device, [out][depth]; nullptr: no bf16 planned */
+    Plan *plans;     /* of bf16; one for each shape */
+    int plan_count;
 };
 
 size_t weight_count(const VvConvSpec &spec) {
-    return static_cast<size_t>(spec.out) * static_cast<size_t>(spec.in) * static_cast<size_t>(spec.kernel * spec.kernel);
+    return static_cast<size_t>(spec.out) * static_cast<size_t>(spec.in) *
+           static_cast<size_t>(spec.kernel * spec.kernel);
 }
 
 int padded(int count, int to) {
@@ -101,6 +37,9 @@ int depth_of(const VvConvSpec &spec) {
 }
 
 void close_layer(Layer *layer) {
+    for (int i = 0; i < layer->plan_count; i++)
+        close_plan(&layer->plans[i]);
+    free(layer->plans);
     free(layer->given);
     cudaFree(layer->bias);
     cudaFree(layer->plain);
@@ -108,13 +47,15 @@ void close_layer(Layer *layer) {
     *layer = Layer();
 }
 
-/* Takes memory of the device and fills it; nullptr in `*device` if that fails. */
+/* Takes memory of the device and fills it; nullptr in `*device` if that fails. A copy from the host's ordinary memory
+ * may return before it has arrived, and streams do not wait for it: so this does. */
 VvKernelStatus to_device(const void *host, size_t bytes, void **device) {
     *device = nullptr;
     const VvKernelStatus status = vv_cuda_memory_open(bytes, device);
     if (status != VV_KERNEL_OK)
         return status;
-    if (cudaMemcpy(*device, host, bytes, cudaMemcpyHostToDevice) == cudaSuccess)
+    if (cudaMemcpy(*device, host, bytes, cudaMemcpyHostToDevice) == cudaSuccess &&
+        cudaStreamSynchronize(nullptr) == cudaSuccess)
         return VV_KERNEL_OK;
     vv_cuda_memory_close(device);
     return vv_cuda_failed();
@@ -183,10 +124,69 @@ VvKernelStatus pack_bf16(Layer *layer) {
     return status;
 }
 
-VvKernelStatus plan_layer(Layer *layer, VvDataType type) {
-    if (type == VV_BF16)
-        return layer->bf16 ? VV_KERNEL_OK : pack_bf16(layer);
-    return layer->plain ? VV_KERNEL_OK : pack_plain(layer);
+/* What a plan tells one run's shapes from another's by. */
+Shape shape_of(const VvConvSpec &spec, const VvTensor &src, const VvTensor &dst) {
+    Shape shape = {};
+    shape.pictures = src.shape[0];
+    shape.height = src.shape[1], shape.width = src.shape[2];
+    shape.dst_height = dst.shape[1], shape.dst_width = dst.shape[2];
+    shape.rows = static_cast<int>(vv_tensor_rows(dst));
+    shape.in = spec.in, shape.out = spec.out, shape.kernel = spec.kernel, shape.stride = spec.stride;
+    shape.src_pitch = src.pitch, shape.dst_pitch = dst.pitch;
+    shape.activation = spec.activation;
+    shape.type = dst.type;
+    shape.residual = spec.residual;
+    return shape;
+}
+
+const Plan *find_plan(const Layer *layer, const Shape &shape) {
+    for (int i = 0; i < layer->plan_count; i++)
+        if (same_shape(layer->plans[i].shape, shape))
+            return &layer->plans[i];
+    return nullptr;
+}
+
+/* Whether ways other than the first may be asked: channels in eights, and rows that a shape can promise to begin at
+ * multiples of 16 bytes. */
+bool has_ways(const Shape &shape) {
+    return shape.in % 8 == 0 && shape.out % 8 == 0 && shape.src_pitch % 8 == 0 && shape.dst_pitch % 8 == 0;
+}
+
+VvKernelStatus add_plan(Layer *layer, const Shape &shape, size_t *scratch) {
+    const size_t count = static_cast<size_t>(layer->plan_count);
+    Plan *more = static_cast<Plan *>(realloc(layer->plans, (count + 1) * sizeof(Plan)));
+    if (!more)
+        return VV_KERNEL_MEMORY;
+    layer->plans = more;
+    const LayerWeights weights = {layer->given, layer->bf16, layer->bias, padded(layer->spec.in, 8),
+                                  depth_of(layer->spec)};
+    const VvKernelStatus status = choose_way(weights, shape, &more[count], scratch);
+    if (status == VV_KERNEL_OK)
+        layer->plan_count++;
+    return status;
+}
+
+VvKernelStatus plan_layer(Layer *layer, const VvTensor &src, const VvTensor &dst, size_t *scratch) {
+    if (src.type != VV_BF16)
+        return layer->plain ? VV_KERNEL_OK : pack_plain(layer);
+    const VvKernelStatus status = layer->bf16 ? VV_KERNEL_OK : pack_bf16(layer);
+    const Shape shape = shape_of(layer->spec, src, dst);
+    if (status != VV_KERNEL_OK || !has_ways(shape) || find_plan(layer, shape))
+        return status;
+    return add_plan(layer, shape, scratch);
+}
+
+VvKernelStatus run_f32(VvStream *stream, const Layer *layer, const VvTensor &src, const VvTensor &residual,
+                       const VvTensor &dst) {
+    PlainProduct product = {};
+    static_cast<Shape &>(product) = shape_of(layer->spec, src, dst);
+    product.src = static_cast<const float *>(src.data);
+    product.weights = layer->plain;
+    product.bias = layer->bias;
+    product.residual_data = layer->spec.residual ? static_cast<const float *>(residual.data) : nullptr;
+    product.dst = static_cast<float *>(dst.data);
+    product.residual_pitch = residual.pitch;
+    return run_plain(stream, product);
 }
 
 /* Whether two columns behind each other can be moved at once everywhere, elements of `size` bytes. */
@@ -194,34 +194,38 @@ bool has_pairs(const VvTensor &tensor, size_t size) {
     return tensor.pitch % 2 == 0 && reinterpret_cast<uintptr_t>(tensor.data) % (2 * size) == 0;
 }
 
+VvKernelStatus run_bf16(VvStream *stream, const Layer *layer, const VvTensor &src, const VvTensor &residual,
+                        const VvTensor &dst) {
+    const VvConvSpec &spec = layer->spec;
+    const VvTensor more = spec.residual ? residual : VvTensor();
+    const size_t size = vv_type_size(dst.type);
+    Product product = {};
+    static_cast<Shape &>(product) = shape_of(spec, src, dst);
+    product.src = static_cast<const Bf16 *>(src.data);
+    product.weights = layer->bf16;
+    product.bias = layer->bias;
+    product.residual_data = more.data;
+    product.dst = dst.data;
+    product.residual_pitch = more.pitch;
+    product.padded_in = padded(spec.in, 8);
+    product.depth = depth_of(spec);
+    product.pairs = spec.out % 2 == 0 && has_pairs(dst, size) && (!more.rank || has_pairs(more, size));
+    const bool together = spec.in % 8 == 0 && is_aligned(src);
+    const Plan *plan = find_plan(layer, product);
+    const bool planned =
+        plan && together && is_aligned(dst) && is_aligned(more) && (!more.rank || more.pitch == dst.pitch);
+    return planned ? plan->way->run(stream, plan->state, product) : run_first_way(stream, product, together);
+}
+
 /* Shapes have been checked; src and dst are pictures. */
 VvKernelStatus run_layer(VvStream *stream, const Layer *layer, VvTensor src, VvTensor residual, VvTensor dst) {
-    const VvConvSpec &spec = layer->spec;
-    const VvKernelStatus status = vv_check_layer_run(VV_CUDA_DEVICE, spec.residual, src, residual, dst);
+    const VvKernelStatus status = vv_check_layer_run(VV_CUDA_DEVICE, layer->spec.residual, src, residual, dst);
     if (status != VV_KERNEL_OK)
         return status;
     if (!(src.type == VV_BF16 ? static_cast<const void *>(layer->bf16) : layer->plain))
         return VV_KERNEL_UNPLANNED;
-    const void *more = spec.residual ? residual.data : nullptr;
-    const int rows = static_cast<int>(vv_tensor_rows(dst));
-    if (src.type == VV_F32) {
-        const PlainProduct product = {
-            static_cast<const float *>(src.data), layer->plain, layer->bias, static_cast<const float *>(more),
-            static_cast<float *>(dst.data), src.pitch, residual.pitch, dst.pitch, rows, spec.out, src.shape[1],
-            src.shape[2], dst.shape[1], dst.shape[2], spec.kernel, spec.stride, spec.in, spec.activation};
-        const dim3 blocks(static_cast<unsigned>(divide_up(rows, PLAIN_TILE)),
-                          static_cast<unsigned>(divide_up(spec.out, PLAIN_TILE)));
-        return launch(stream, plain_kernel, blocks, PLAIN_THREADS, 0, product);
-    }
-    const size_t size = vv_type_size(dst.type);
-    const bool pairs = spec.out % 2 == 0 && has_pairs(dst, size) && (!more || has_pairs(residual, size));
-    const Product product = {static_cast<const Bf16 *>(src.data), layer->bf16, layer->bias, more, dst.data, src.pitch,
-                             residual.pitch, dst.pitch, rows, spec.out, src.shape[1], src.shape[2], dst.shape[1],
-                             dst.shape[2], spec.kernel, spec.stride, spec.in, padded(spec.in, 8), depth_of(spec),
-                             spec.activation, pairs};
-    const bool together = spec.in % 8 == 0 && is_aligned(src);
-    return dst.type == VV_F32 ? launch_product<float>(stream, product, together)
-                              : launch_product<Bf16>(stream, product, together);
+    return src.type == VV_BF16 ? run_bf16(stream, layer, src, residual, dst)
+                               : run_f32(stream, layer, src, residual, dst);
 }
 
 /* The rows of a tensor as the pixels of a picture one pixel high. */
@@ -253,7 +257,8 @@ struct VvLinear {
     vv::Layer layer;
 };
 
-/* ---- convolution --------------------------------------------------------------------------------------------------- */
+/* ---- convolution ---------------------------------------------------------------------------------------------------
+ */
 
 VvKernelStatus vv_cuda_conv_open(const VvConvSpec *spec, VvConv **conv) {
     *conv = nullptr;
@@ -271,9 +276,8 @@ VvKernelStatus vv_cuda_conv_open(const VvConvSpec *spec, VvConv **conv) {
 }
 
 VvKernelStatus vv_cuda_conv_plan(VvConv *conv, VvTensor src, VvTensor dst, size_t *scratch) {
-    (void)scratch; /* none needed */
     const VvKernelStatus status = vv_check_conv_plan(&conv->layer.spec, src, dst);
-    return status == VV_KERNEL_OK ? vv::plan_layer(&conv->layer, src.type) : status;
+    return status == VV_KERNEL_OK ? vv::plan_layer(&conv->layer, src, dst, scratch) : status;
 }
 
 VvKernelStatus vv_cuda_conv(VvStream *stream, const VvConv *conv, VvTensor src, VvTensor residual, VvTensor dst) {
@@ -288,7 +292,8 @@ void vv_cuda_conv_close(VvConv **conv) {
     *conv = nullptr;
 }
 
-/* ---- linear -------------------------------------------------------------------------------------------------------- */
+/* ---- linear --------------------------------------------------------------------------------------------------------
+ */
 
 VvKernelStatus vv_cuda_linear_open(const VvLinearSpec *spec, VvLinear **linear) {
     *linear = nullptr;
@@ -312,9 +317,9 @@ VvKernelStatus vv_cuda_linear_open(const VvLinearSpec *spec, VvLinear **linear) 
 }
 
 VvKernelStatus vv_cuda_linear_plan(VvLinear *linear, VvTensor src, VvTensor dst, size_t *scratch) {
-    (void)scratch;
     const VvKernelStatus status = vv::check_linear(&linear->layer, src, dst);
-    return status == VV_KERNEL_OK ? vv::plan_layer(&linear->layer, src.type) : status;
+    return status == VV_KERNEL_OK ? vv::plan_layer(&linear->layer, vv::as_picture(src), vv::as_picture(dst), scratch)
+                                  : status;
 }
 
 VvKernelStatus vv_cuda_linear(VvStream *stream, const VvLinear *linear, VvTensor src, VvTensor residual, VvTensor dst) {

@@ -23,7 +23,8 @@ template <typename T> static inline Picture<T> picture_of(const VvTensor &tensor
 
 /* Calls work.at<COUNT>(n, y, x, c) for every COUNT channels of every pixel of a picture. */
 template <int COUNT, typename Work>
-__global__ void __launch_bounds__(256) pixels_kernel(const Work work, int64_t groups, int in_pixel, int height, int width) {
+__global__ void __launch_bounds__(256)
+    pixels_kernel(const Work work, int64_t groups, int in_pixel, int height, int width) {
     const int64_t group = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
     if (group >= groups)
         return;

@@ -6,31 +6,17 @@
  * a 3 x 3 one it runs over the nine taps, the channels of a tap side by side (padded to a multiple of 8), so that eight
  * numbers behind each other are always eight channels of one pixel, 16 bytes: nothing is ever unfolded into memory.
  *
- * A block makes a tile of the destination. It walks along k in steps of 32: tiles of source and weights come into shared
- * memory by copies that run beside the products (STAGES tiles are under way), and go from there to registers in the
- * shape that tensor cores take. Bias, residual, activation and rounding happen in registers on the way out. */
+ * A block makes a tile of the destination. It walks along k in steps of 32: tiles of source and weights come into
+ * shared memory by copies that run beside the products (STAGES tiles are under way), and go from there to registers in
+ * the shape that tensor cores take. Bias, residual, activation and rounding happen in registers on the way out. */
 #ifndef VV_KERNELS_CUDA_PRODUCT_CUH
 #define VV_KERNELS_CUDA_PRODUCT_CUH
 
-#include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/ways.cuh"
 
 namespace vv {
 
 enum { STEP = 32, CHUNKS = STEP / 8 }; /* along k; a chunk is 8 numbers, 16 bytes */
-
-/* A layer and the tensors it works on. */
-struct Product {
-    const Bf16 *src, *weights; /* weights: [out][depth] */
-    const float *bias;
-    const void *residual; /* of the destination's type; may be the destination; nullptr: none */
-    void *dst;
-    int src_pitch, residual_pitch, dst_pitch;
-    int rows, out;
-    int height, width, dst_height, dst_width; /* of a picture */
-    int kernel, stride, in, padded_in, depth; /* depth: taps * padded_in, padded to a multiple of STEP */
-    VvActivation activation;
-    bool pairs; /* two columns of the destination and of the residual can be moved at once */
-};
 
 /* A block's tile, and how its warps share it: WARPS_M by WARPS_N of them. */
 template <int M_, int N_, int WARPS_M_, int WARPS_N_> struct Tile {
@@ -39,29 +25,30 @@ template <int M_, int N_, int WARPS_M_, int WARPS_N_> struct Tile {
     static constexpr int WARP_M = M / WARPS_M, WARP_N = N / WARPS_N;
     static constexpr int STAGE_BYTES = (M + N) * STEP * 2, BYTES = STAGES * STAGE_BYTES;
     static_assert(WARP_M % 16 == 0 && WARP_N % 16 == 0, "whole matrices");
-    static_assert(M * CHUNKS % THREADS == 0, "every thread fetches as many rows");
 };
 
-/* Where a chunk of a tile's row lies: the chunks of neighbouring rows change places, so that the eight rows that a
- * matrix is loaded from lie in different banks. */
+/* Where a chunk of a tile's row lies, rows of `step` numbers: the chunks of neighbouring rows change places, so that
+ * the eight rows that a matrix is loaded from lie in different banks. Bits 4 and up of the place are exchanged by the
+ * bits from 7 on, which is also what Hopper calls its swizzled layouts. */
+template <int step = STEP>
 static __device__ __forceinline__ unsigned char *chunk_at(unsigned char *tile, int row, int chunk) {
-    return tile + row * STEP * 2 + (chunk ^ (row / 2 % CHUNKS)) * 16;
+    return tile + row * step * 2 + (chunk ^ (row * step / 64 % (step / 8))) * 16;
 }
 
-/* A thread's part of fetching, TOGETHER if the source's chunks are whole and aligned: one column of chunks, of every ROWS-th row. Where the column is in k, and where the rows
- * are in the picture, is carried along instead of being divided anew. */
-template <typename T, bool TOGETHER> struct Fetch {
-    static constexpr int EVERY = T::THREADS / CHUNKS, ROWS = T::M / EVERY, COLUMNS = (T::N + EVERY - 1) / EVERY;
+/* Fetches `rows` rows of the source in steps of `step` numbers, `threads` threads together; TOGETHER if chunks are
+ * whole and aligned. A thread has one column of chunks, of every EVERY-th row. Where the column is in k, and where the
+ * rows are in the picture, is carried along instead of being divided anew. */
+template <int rows, int threads, int step, bool TOGETHER> struct FetchSource {
+    static constexpr int EVERY = threads / (step / 8), ROWS = rows / EVERY;
+    static_assert(rows % EVERY == 0, "every thread fetches as many rows");
     const Product &p;
     const int chunk, first; /* the thread's column and first row */
-    int first_column;       /* of the tile */
-    int tap, channel, k;    /* of the chunk */
+    int tap, channel;       /* of the chunk */
     int64_t picture[ROWS];  /* the picture's first pixel */
     int y[ROWS], x[ROWS];   /* the first tap's; far outside for rows that are not there */
 
-    __device__ Fetch(const Product &product, int first_row, int column)
-        : p(product), chunk(static_cast<int>(threadIdx.x) % CHUNKS), first(static_cast<int>(threadIdx.x) / CHUNKS),
-          first_column(column), tap(0), channel(chunk * 8), k(chunk * 8) {
+    __device__ FetchSource(const Product &product, int first_row, int thread)
+        : p(product), chunk(thread % (step / 8)), first(thread / (step / 8)), tap(0), channel(chunk * 8) {
 #pragma unroll
         for (int i = 0; i < ROWS; i++) {
             const int row = first_row + first + i * EVERY, size = p.dst_height * p.dst_width;
@@ -94,49 +81,53 @@ template <typename T, bool TOGETHER> struct Fetch {
         *reinterpret_cast<uint4 *>(to) = make_uint4(words[0], words[1], words[2], words[3]);
     }
 
-    /* Eight numbers that lie side by side, or eight zeros where there are none. */
-    static __device__ __forceinline__ void copy(unsigned char *to, const Bf16 *from, bool there) {
-        if (there)
-            copy_async(to, from);
-        else
-            *reinterpret_cast<uint4 *>(to) = make_uint4(0, 0, 0, 0);
-    }
-
-    /* Begins to fill a stage, and moves on by a step. */
-    __device__ __forceinline__ void operator()(unsigned char *stage) {
+    /* Begins to fill a tile, and moves on by a step. */
+    __device__ __forceinline__ void operator()(unsigned char *tile) {
         const int down = p.kernel == 3 ? tap / 3 : 0, right = p.kernel == 3 ? tap % 3 : 0;
 #pragma unroll
         for (int i = 0; i < ROWS; i++) {
             const int at_y = y[i] + down, at_x = x[i] + right;
-            const bool inside = tap < p.kernel * p.kernel && static_cast<unsigned>(at_y) < static_cast<unsigned>(p.height) &&
+            const bool inside = tap < p.kernel * p.kernel &&
+                                static_cast<unsigned>(at_y) < static_cast<unsigned>(p.height) &&
                                 static_cast<unsigned>(at_x) < static_cast<unsigned>(p.width);
             const Bf16 *from =
-                inside ? p.src + (picture[i] + static_cast<int64_t>(at_y) * p.width + at_x) * p.src_pitch + channel : p.src;
-            unsigned char *to = chunk_at(stage, first + i * EVERY, chunk);
+                inside ? p.src + (picture[i] + static_cast<int64_t>(at_y) * p.width + at_x) * p.src_pitch + channel
+                       : p.src;
+            unsigned char *to = chunk_at<step>(tile, first + i * EVERY, chunk);
             if constexpr (TOGETHER)
-                copy(to, from, inside);
+                copy_async_or_zeros(to, from, inside);
             else
                 gather(to, from, inside ? min(8, p.in - channel) : 0);
         }
-#pragma unroll
-        for (int i = 0; i < COLUMNS; i++) {
-            const int column = first + i * EVERY, n = first_column + column;
-            if (column < T::N)
-                copy(chunk_at(stage + T::M * STEP * 2, column, chunk),
-                     p.weights + static_cast<int64_t>(n < p.out ? n : 0) * p.depth + k, n < p.out);
-        }
-        k += STEP;
-        channel += STEP;
+        channel += step;
         settle();
     }
 };
 
-static __device__ __forceinline__ float activated(VvActivation activation, float value) {
-    if (activation == VV_ACTIVATION_NONE)
-        return value;
-    const float positive = fmaxf(value, 0.0f);
-    return activation == VV_ACTIVATION_SQUARED_RELU ? positive * positive : positive;
-}
+/* The same of a stage: a tile of the source, one of the weights behind it. */
+template <typename T, bool TOGETHER> struct Fetch {
+    static constexpr int EVERY = T::THREADS / CHUNKS, COLUMNS = (T::N + EVERY - 1) / EVERY;
+    FetchSource<T::M, T::THREADS, STEP, TOGETHER> source;
+    int first_column, k; /* of the tile; of the chunk */
+
+    __device__ Fetch(const Product &product, int first_row, int column)
+        : source(product, first_row, static_cast<int>(threadIdx.x)), first_column(column), k(source.chunk * 8) {
+    }
+
+    /* Begins to fill a stage, and moves on by a step. */
+    __device__ __forceinline__ void operator()(unsigned char *stage) {
+        const Product &p = source.p;
+        source(stage);
+#pragma unroll
+        for (int i = 0; i < COLUMNS; i++) {
+            const int column = source.first + i * EVERY, n = first_column + column;
+            if (column < T::N)
+                copy_async_or_zeros(chunk_at(stage + T::M * STEP * 2, column, source.chunk),
+                                    p.weights + static_cast<int64_t>(n < p.out ? n : 0) * p.depth + k, n < p.out);
+        }
+        k += STEP;
+    }
+};
 
 static __device__ __forceinline__ void load_pair(float (&pair)[2], const float *at) {
     const float2 v = *reinterpret_cast<const float2 *>(at);
@@ -160,8 +151,9 @@ static __device__ __forceinline__ void finish(const Product &p, int row, int col
         return;
     const bool both = column + 1 < p.out;
     float sums[2] = {first + p.bias[column], both ? second + p.bias[column + 1] : 0};
-    if (p.residual) {
-        const Out *from = static_cast<const Out *>(p.residual) + static_cast<int64_t>(row) * p.residual_pitch + column;
+    if (p.residual_data) {
+        const Out *from =
+            static_cast<const Out *>(p.residual_data) + static_cast<int64_t>(row) * p.residual_pitch + column;
         float more[2] = {};
         if (p.pairs) {
             load_pair(more, from);
@@ -215,8 +207,8 @@ __global__ void __launch_bounds__(T::THREADS) product_kernel(const Product p) {
 #pragma unroll
             for (int j = 0; j < COLUMNS; j += 2) {
                 uint32_t b[4]; /* of columns j and j + 1: the upper half of k, the lower one */
-                load_matrices(b, chunk_at(weights, warp_column + 8 * j + lane % 8 + lane / 16 * 8,
-                                          2 * half + lane / 8 % 2));
+                load_matrices(
+                    b, chunk_at(weights, warp_column + 8 * j + lane % 8 + lane / 16 * 8, 2 * half + lane / 8 % 2));
 #pragma unroll
                 for (int i = 0; i < ROWS; i++) {
                     multiply_add(sums[i][j], a[i], b[0], b[1]);
@@ -234,34 +226,6 @@ __global__ void __launch_bounds__(T::THREADS) product_kernel(const Product p) {
             finish<Out>(p, row, column, sums[i][j][0], sums[i][j][1]);
             finish<Out>(p, row + 8, column, sums[i][j][2], sums[i][j][3]);
         }
-}
-
-/* The tiles there are. Large ones read less; small ones give all multiprocessors something to do. */
-typedef Tile<128, 128, 4, 2> LargeTile;
-typedef Tile<64, 64, 2, 2> MiddleTile;
-typedef Tile<32, 32, 2, 2> SmallTile;
-typedef Tile<128, 16, 4, 1> ThinTile; /* few channels: the last layers of a picture */
-
-template <typename T, bool TOGETHER, typename Out>
-static VvKernelStatus launch_tile(VvStream *stream, const Product &product) {
-    const dim3 blocks(static_cast<unsigned>(divide_up(product.rows, T::M)),
-                      static_cast<unsigned>(divide_up(product.out, T::N)));
-    return launch(stream, product_kernel<T, TOGETHER, Out>, blocks, T::THREADS, T::BYTES, product);
-}
-
-template <typename Out>
-static VvKernelStatus launch_product(VvStream *stream, const Product &product, bool together) {
-    const int64_t large = static_cast<int64_t>(divide_up(product.rows, 128)) * divide_up(product.out, 128);
-    const int64_t middle = static_cast<int64_t>(divide_up(product.rows, 64)) * divide_up(product.out, 64);
-    if (!together)
-        return launch_tile<MiddleTile, false, Out>(stream, product);
-    if (product.out <= 16)
-        return launch_tile<ThinTile, true, Out>(stream, product);
-    if (product.out > 64 && large >= stream->processors)
-        return launch_tile<LargeTile, true, Out>(stream, product);
-    if (middle >= stream->processors)
-        return launch_tile<MiddleTile, true, Out>(stream, product);
-    return launch_tile<SmallTile, true, Out>(stream, product);
 }
 
 } // namespace vv

@@ -112,9 +112,8 @@ VvKernelStatus vv_cuda_unshuffle2(VvStream *stream, VvByteScale scale, VvTensor 
         if (src.type == VV_U8)
             return vv::launch_unshuffle2<uint8_t, To>(stream, scale, src, dst);
         const VvByteScale same = {0.0f, 1.0f};
-        return vv::with_float_type(src.type, [&](auto from) {
-            return vv::launch_unshuffle2<decltype(from), To>(stream, same, src, dst);
-        });
+        return vv::with_float_type(
+            src.type, [&](auto from) { return vv::launch_unshuffle2<decltype(from), To>(stream, same, src, dst); });
     });
 }
 
@@ -124,6 +123,6 @@ VvKernelStatus vv_cuda_pool2_bytes(VvStream *stream, VvByteScale scale, VvTensor
         return status;
     if (dst.type == VV_U8)
         return vv::launch_pool2<uint8_t>(stream, scale, src, dst);
-    return vv::with_float_type(
-        dst.type, [&](auto to) { return vv::launch_pool2<decltype(to)>(stream, scale, src, dst); });
+    return vv::with_float_type(dst.type,
+                               [&](auto to) { return vv::launch_pool2<decltype(to)>(stream, scale, src, dst); });
 }

@@ -31,7 +31,7 @@ VvKernelStatus vv_cuda_failed(void) {
     return cudaGetLastError() == cudaErrorMemoryAllocation ? VV_KERNEL_MEMORY : VV_KERNEL_BACKEND;
 }
 
-/* ---- memory -------------------------------------------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 VvKernelStatus vv_cuda_memory_open(size_t bytes, void **memory) {
     *memory = nullptr;
@@ -54,7 +54,7 @@ void vv_cuda_memory_close(void **memory) {
     *memory = nullptr;
 }
 
-/* ---- streams ------------------------------------------------------------------------------------------------------- */
+/* ---- streams ----------------------------------------------------------------------------------------------------- */
 
 static VvKernelStatus open_parts(VvStream *stream) {
     stream->pinned = static_cast<VvCudaPinned *>(calloc(1, sizeof *stream->pinned));
@@ -67,6 +67,7 @@ static VvKernelStatus open_parts(VvStream *stream) {
         cudaMallocHost(&memory, PINNED_BYTES) != cudaSuccess)
         return vv_cuda_failed();
     stream->pinned->memory = static_cast<unsigned char *>(memory);
+    stream->dnn = vv_cuda_dnn_open(stream->queue);
     return VV_KERNEL_OK;
 }
 
@@ -93,10 +94,11 @@ void vv_cuda_stream_close(VvStream **stream) {
     *stream = nullptr;
     if (!closing)
         return;
-    if (closing->queue) {
+    if (closing->queue)
         cudaStreamSynchronize(closing->queue);
+    vv_cuda_dnn_close(&closing->dnn);
+    if (closing->queue)
         cudaStreamDestroy(closing->queue);
-    }
     if (closing->pinned && closing->pinned->memory)
         cudaFreeHost(closing->pinned->memory);
     free(closing->pinned);
@@ -117,7 +119,7 @@ VvKernelStatus vv_cuda_wait(VvStream *stream) {
     return stream->failed;
 }
 
-/* ---- copies -------------------------------------------------------------------------------------------------------- */
+/* ---- copies ------------------------------------------------------------------------------------------------------ */
 
 /* Takes `bytes` of the pinned memory; false: there are no more until the next wait. */
 static bool take_pinned(VvCudaPinned *pinned, size_t bytes, size_t *at) {
@@ -158,15 +160,16 @@ VvKernelStatus vv_cuda_download(VvStream *stream, VvTensor src, void *host) {
         pinned->downloads[pinned->count++] = {host, at, bytes};
         to = pinned->memory + at;
     }
-    return cudaMemcpyAsync(to, src.data, bytes, cudaMemcpyDeviceToHost, stream->queue) == cudaSuccess ? VV_KERNEL_OK
-                                                                                                     : vv_cuda_failed();
+    return cudaMemcpyAsync(to, src.data, bytes, cudaMemcpyDeviceToHost, stream->queue) == cudaSuccess
+               ? VV_KERNEL_OK
+               : vv_cuda_failed();
 }
 
-/* ---- recordings ---------------------------------------------------------------------------------------------------- */
+/* ---- recordings -------------------------------------------------------------------------------------------------- */
 
 VvKernelStatus vv_cuda_record(VvStream *stream) {
     return cudaStreamBeginCapture(stream->queue, cudaStreamCaptureModeThreadLocal) == cudaSuccess ? VV_KERNEL_OK
-                                                                                                 : vv_cuda_failed();
+                                                                                                  : vv_cuda_failed();
 }
 
 VvKernelStatus vv_cuda_recorded(VvStream *stream, VvRecording **recording) {

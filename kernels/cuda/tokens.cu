@@ -1,4 +1,4 @@
-/* What works on token rows element by element: SiLU, a step of the flow, gated addition, embeddings, rotary positions.
+/* What works on token rows element by element: SiLU, a step of the flow, rows put in their places, rotary positions.
  * All are bound by memory: every number is read once and written once, several to a thread where tensors allow it. */
 #include "kernels/cuda/each.cuh"
 
@@ -29,22 +29,24 @@ struct Place {
     int n, t, row, column; /* row = n * tokens + t */
 };
 
-/* h += (1 + gate) y */
-template <typename T> struct GatedAdd {
-    Rows<const T> y;
-    Rows<const float> gate;
-    Rows<float> h;
+/* Rows of src, with the place's vector, to rows `first` and on of dst. */
+template <typename T> struct Insert {
+    int first, tokens, places; /* tokens of an item of dst */
+    bool shared;               /* src has one item */
+    Rows<const T> src;
+    Rows<const float> place;
+    Rows<float> dst;
 
-    template <int COUNT> __device__ void at(const Place &place) const {
-        float sum[COUNT], more[COUNT], factor[COUNT] = {};
-        load(sum, h.row(place.row) + place.column);
-        load(more, y.row(place.row) + place.column);
-        if (gate)
-            load(factor, gate.row(place.n) + place.column);
+    template <int COUNT> __device__ void at(const Place &at) const {
+        float sum[COUNT], more[COUNT];
+        load(sum, src.row(shared ? at.t : at.row) + at.column);
+        if (place) {
+            load(more, place.row(at.t % places) + at.column);
 #pragma unroll
-        for (int i = 0; i < COUNT; i++)
-            sum[i] += (1.0f + factor[i]) * more[i];
-        store(h.row(place.row) + place.column, sum);
+            for (int i = 0; i < COUNT; i++)
+                sum[i] += more[i];
+        }
+        store(dst.row(at.n * tokens + first + at.t) + at.column, sum);
     }
 };
 
@@ -136,16 +138,24 @@ VvKernelStatus vv_cuda_flow_step(VvStream *stream, float dt, VvTensor x, VvTenso
     return vv::launch_each<float, 2>(stream, {x, v}, dst, vv::FlowStep{dt});
 }
 
-VvKernelStatus vv_cuda_gated_add(VvStream *stream, VvTensor y, VvTensor gate, VvTensor h) {
-    const VvKernelStatus status = vv_check_gated_add(VV_CUDA_DEVICE, y, gate, h);
+VvKernelStatus vv_cuda_insert(VvStream *stream, int first, VvTensor src, VvTensor place, VvTensor dst) {
+    const VvKernelStatus status = vv_check_insert(VV_CUDA_DEVICE, first, src, place, dst);
     if (status != VV_KERNEL_OK)
         return status;
-    const int d = h.shape[2];
-    const bool together = d % 4 == 0 && vv::is_aligned(y) && vv::is_aligned(gate) && vv::is_aligned(h);
-    return vv::with_float_type(y.type, [&](auto type) {
+    VvTensor rows = src; /* of all items */
+    rows.shape[0] = dst.shape[0];
+    const int d = dst.shape[2];
+    const bool together = d % 4 == 0 && vv::is_aligned(src) && vv::is_aligned(place) && vv::is_aligned(dst);
+    return vv::with_float_type(src.type, [&](auto type) {
         using T = decltype(type);
-        const vv::GatedAdd<T> op = {vv::rows_of<const T>(y), vv::rows_of<const float>(gate), vv::rows_of<float>(h)};
-        return vv::launch_tokens(stream, h, d, together, op);
+        const vv::Insert<T> op = {first,
+                                  dst.shape[1],
+                                  place.rank ? place.shape[0] : 0,
+                                  src.shape[0] == 1,
+                                  vv::rows_of<const T>(src),
+                                  vv::rows_of<const float>(place),
+                                  vv::rows_of<float>(dst)};
+        return vv::launch_tokens(stream, rows, d, together, op);
     });
 }
 

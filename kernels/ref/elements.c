@@ -6,13 +6,14 @@
 
 typedef double (*Element)(double a, double b);
 
-/* dst = element(a, b) for every element of three tensors of one shape. */
+/* dst = element(a, b) for every element of tensors of one shape; b begins anew where it ends. */
 static void each(Element element, VvTensor a, VvTensor b, VvTensor dst) {
-    const size_t rows = vv_tensor_rows(dst), columns = (size_t)dst.shape[dst.rank - 1];
+    const size_t rows = vv_tensor_rows(dst), columns = (size_t)dst.shape[dst.rank - 1], of_b = vv_tensor_rows(b);
     for (size_t row = 0; row < rows; row++)
         for (size_t c = 0; c < columns; c++)
-            vv_ref_put(dst, row * (size_t)dst.pitch + c,
-                       element(vv_ref_get(a, row * (size_t)a.pitch + c), vv_ref_get(b, row * (size_t)b.pitch + c)));
+            vv_ref_put(
+                dst, row * (size_t)dst.pitch + c,
+                element(vv_ref_get(a, row * (size_t)a.pitch + c), vv_ref_get(b, row % of_b * (size_t)b.pitch + c)));
 }
 
 static double relu(double a, double b) {

@@ -1,4 +1,4 @@
-/* The definition of flow warping, of blending, and of colour conversion. */
+/* The definition of flow warping and of blending. */
 #include <math.h>
 
 #include "kernels/check.h"
@@ -83,7 +83,7 @@ VvKernelStatus vv_warp_ref(VvStream *stream, const VvWarp *warp) {
 /* Element c of the painted picture at full size (pixel shuffle on the way). */
 static double painted_at(const VvBlend *blend, int n, int y, int x, int c) {
     const VvTensor t = blend->painted;
-    const int r = blend->dst.shape[1] / t.shape[1];
+    const int r = blend->portrait.shape[1] / t.shape[1];
     return vv_ref_get(t, vv_ref_at(t, n, y / r, x / r, (c * r + y % r) * r + x % r));
 }
 
@@ -93,56 +93,60 @@ static uint8_t to_byte(double value) {
     return value > 255 ? 255 : (uint8_t)lrint(value);
 }
 
-VvKernelStatus vv_blend_ref(VvStream *stream, const VvBlend *blend) {
-    (void)stream;
-    const VvKernelStatus status = vv_check_blend(VV_ON_CPU, blend);
-    if (status != VV_KERNEL_OK)
-        return status;
-    const VvTensor portrait = blend->portrait, dst = blend->dst;
-    const int h = dst.shape[1], w = dst.shape[2], channels = dst.shape[3];
-    for (int n = 0; n < dst.shape[0]; n++)
-        for (int y = 0; y < h; y++)
-            for (int x = 0; x < w; x++) {
-                Between sy, sx;
-                follow(blend->flow, blend->unit, n, y, x, h, w, &sy, &sx);
-                const double mask = sigmoid(painted_at(blend, n, y, x, channels));
-                for (int c = 0; c < channels; c++) {
-                    const double own = bilinear(portrait, chosen(portrait, blend->which, n), sy, sx, c);
-                    const double painted = (painted_at(blend, n, y, x, c) + 1) * 127.5;
-                    ((uint8_t *)dst.data)[vv_ref_at(dst, n, y, x, c)] = to_byte(mask * own + (1 - mask) * painted);
-                }
-            }
-    return VV_KERNEL_OK;
+/* One pixel of the result. */
+static void blended(const VvBlend *blend, int n, int y, int x, uint8_t colour[4]) {
+    const VvTensor portrait = blend->portrait;
+    const int h = portrait.shape[1], w = portrait.shape[2], channels = portrait.shape[3];
+    Between sy, sx;
+    follow(blend->flow, blend->unit, n, y, x, h, w, &sy, &sx);
+    const double mask = sigmoid(painted_at(blend, n, y, x, channels));
+    for (int c = 0; c < channels; c++) {
+        const double own = bilinear(portrait, chosen(portrait, blend->which, n), sy, sx, c);
+        const double painted = (painted_at(blend, n, y, x, c) + 1) * 127.5;
+        colour[c] = to_byte(mask * own + (1 - mask) * painted);
+    }
 }
-
-/* ---- colour ------------------------------------------------------------------------------------------------------ */
 
 /* BT.709 in limited range; red, green and blue 0..255. */
 static double luma(const double rgb[3]) {
     return 0.2126 * rgb[0] + 0.7152 * rgb[1] + 0.0722 * rgb[2];
 }
 
-VvKernelStatus vv_i420_ref(VvStream *stream, VvTensor rgb, VvTensor dst) {
+/* Four pixels of luma and one of each chroma, as I420; (y, x) is the chroma's. */
+static void put_planes(const VvBlend *blend, int n, int y, int x) {
+    const int h = blend->portrait.shape[1], w = blend->portrait.shape[2];
+    uint8_t *to_y = (uint8_t *)blend->planes.data + (ptrdiff_t)n * h / 2 * 3 * w;
+    uint8_t *to_u = to_y + (ptrdiff_t)h * w, *to_v = to_u + (ptrdiff_t)(h / 2) * (w / 2);
+    double mean[3] = {0};
+    for (int i = 0; i < 4; i++) {
+        uint8_t colour[4] = {0};
+        blended(blend, n, 2 * y + i / 2, 2 * x + i % 2, colour);
+        const double rgb[3] = {colour[0], colour[1], colour[2]};
+        to_y[(2 * y + i / 2) * w + 2 * x + i % 2] = (uint8_t)lrint(16 + luma(rgb) * 219 / 255);
+        for (int c = 0; c < 3; c++)
+            mean[c] += 0.25 * rgb[c];
+    }
+    to_u[y * (w / 2) + x] = (uint8_t)lrint(128 + (mean[2] - luma(mean)) / 1.8556 * 224 / 255);
+    to_v[y * (w / 2) + x] = (uint8_t)lrint(128 + (mean[0] - luma(mean)) / 1.5748 * 224 / 255);
+}
+
+VvKernelStatus vv_blend_ref(VvStream *stream, const VvBlend *blend) {
     (void)stream;
-    const VvKernelStatus status = vv_check_i420(VV_ON_CPU, rgb, dst);
+    const VvKernelStatus status = vv_check_blend(VV_ON_CPU, blend);
     if (status != VV_KERNEL_OK)
         return status;
-    const int h = rgb.shape[1], w = rgb.shape[2];
-    for (int n = 0; n < rgb.shape[0]; n++) {
-        uint8_t *to_y = (uint8_t *)dst.data + (ptrdiff_t)n * h / 2 * 3 * w;
-        uint8_t *to_u = to_y + (ptrdiff_t)h * w, *to_v = to_u + (ptrdiff_t)(h / 2) * (w / 2);
-        for (int y = 0; y < h; y++)
+    const VvTensor dst = blend->dst;
+    const int h = blend->portrait.shape[1], w = blend->portrait.shape[2];
+    for (int n = 0; n < blend->painted.shape[0]; n++) {
+        for (int y = 0; y < h && dst.rank; y++)
             for (int x = 0; x < w; x++) {
-                double pixel[3], mean[3] = {0};
-                for (int c = 0; c < 3; c++) {
-                    pixel[c] = vv_ref_get(rgb, vv_ref_at(rgb, n, y, x, c));
-                    for (int i = 0; i < 4; i++)
-                        mean[c] += 0.25 * vv_ref_get(rgb, vv_ref_at(rgb, n, y / 2 * 2 + i / 2, x / 2 * 2 + i % 2, c));
-                }
-                to_y[y * w + x] = (uint8_t)lrint(16 + luma(pixel) * 219 / 255);
-                to_u[y / 2 * (w / 2) + x / 2] = (uint8_t)lrint(128 + (mean[2] - luma(mean)) / 1.8556 * 224 / 255);
-                to_v[y / 2 * (w / 2) + x / 2] = (uint8_t)lrint(128 + (mean[0] - luma(mean)) / 1.5748 * 224 / 255);
+                uint8_t colour[4] = {0};
+                blended(blend, n, y, x, colour);
+                memcpy((uint8_t *)dst.data + vv_ref_at(dst, n, y, x, 0), colour, (size_t)dst.shape[3]);
             }
+        for (int y = 0; y < h / 2 && blend->planes.rank; y++)
+            for (int x = 0; x < w / 2; x++)
+                put_planes(blend, n, y, x);
     }
     return VV_KERNEL_OK;
 }

@@ -27,13 +27,12 @@ VvKernelStatus vv_pool2_bytes_ref(VvStream *stream, VvByteScale scale, VvTensor 
 /* Flow and colour (flow.c). */
 VvKernelStatus vv_warp_ref(VvStream *stream, const VvWarp *warp);
 VvKernelStatus vv_blend_ref(VvStream *stream, const VvBlend *blend);
-VvKernelStatus vv_i420_ref(VvStream *stream, VvTensor rgb, VvTensor dst);
 
 /* Tokens (elements.c, tokens.c, attention.c). */
 VvKernelStatus vv_silu_ref(VvStream *stream, VvTensor a, VvTensor b, VvTensor dst);
 VvKernelStatus vv_flow_step_ref(VvStream *stream, float dt, VvTensor x, VvTensor v, VvTensor dst);
-VvKernelStatus vv_norm_ref(VvStream *stream, VvTensor src, VvTensor scale, VvTensor shift, VvTensor dst);
-VvKernelStatus vv_gated_add_ref(VvStream *stream, VvTensor y, VvTensor gate, VvTensor h);
+VvKernelStatus vv_norm_ref(VvStream *stream, const VvNorm *norm);
+VvKernelStatus vv_insert_ref(VvStream *stream, int first, VvTensor src, VvTensor place, VvTensor dst);
 VvKernelStatus vv_embed_ref(VvStream *stream, int first, int places, VvTensor place, VvTensor frame, VvTensor h);
 VvKernelStatus vv_rotary_ref(VvStream *stream, int heads, VvTensor src, VvTensor angles, VvTensor dst);
 VvKernelStatus vv_attention_plan_ref(const VvAttention *attention, size_t *scratch);

@@ -15,20 +15,26 @@ static double one_more(VvTensor table, int n, int c) {
     return table.rank ? 1 + vv_ref_get(table, vv_ref_row(table, n, c)) : 1;
 }
 
-VvKernelStatus vv_norm_ref(VvStream *stream, VvTensor src, VvTensor scale, VvTensor shift, VvTensor dst) {
+VvKernelStatus vv_norm_ref(VvStream *stream, const VvNorm *norm) {
     (void)stream;
-    const VvKernelStatus status = vv_check_norm(VV_ON_CPU, src, scale, shift, dst);
+    const VvKernelStatus status = vv_check_norm(VV_ON_CPU, norm);
     if (status != VV_KERNEL_OK)
         return status;
-    const int d = src.shape[2];
-    for (int n = 0; n < src.shape[0]; n++)
-        for (int t = 0; t < src.shape[1]; t++) {
+    const VvTensor h = norm->h, y = norm->y, dst = norm->dst, shift = norm->shift;
+    if (y.rank)
+        EACH_TOKEN_ELEMENT(h) {
+            const size_t at = vv_ref_token(h, n, t, c);
+            vv_ref_put(h, at, vv_ref_get(h, at) + one_more(norm->gate, n, c) * vv_ref_get(y, vv_ref_token(y, n, t, c)));
+        }
+    const int d = h.shape[2];
+    for (int n = 0; n < h.shape[0]; n++)
+        for (int t = 0; t < h.shape[1]; t++) {
             double squares = 0;
             for (int c = 0; c < d; c++)
-                squares += pow(vv_ref_get(src, vv_ref_token(src, n, t, c)), 2);
+                squares += pow(vv_ref_get(h, vv_ref_token(h, n, t, c)), 2);
             const double factor = 1 / sqrt(squares / d + (double)VV_NORM_EPSILON);
             for (int c = 0; c < d; c++) {
-                const double value = vv_ref_get(src, vv_ref_token(src, n, t, c)) * factor * one_more(scale, n, c);
+                const double value = vv_ref_get(h, vv_ref_token(h, n, t, c)) * factor * one_more(norm->scale, n, c);
                 vv_ref_put(dst, vv_ref_token(dst, n, t, c),
                            shift.rank ? value + vv_ref_get(shift, vv_ref_row(shift, n, c)) : value);
             }
@@ -36,15 +42,19 @@ VvKernelStatus vv_norm_ref(VvStream *stream, VvTensor src, VvTensor scale, VvTen
     return VV_KERNEL_OK;
 }
 
-VvKernelStatus vv_gated_add_ref(VvStream *stream, VvTensor y, VvTensor gate, VvTensor h) {
+VvKernelStatus vv_insert_ref(VvStream *stream, int first, VvTensor src, VvTensor place, VvTensor dst) {
     (void)stream;
-    const VvKernelStatus status = vv_check_gated_add(VV_ON_CPU, y, gate, h);
+    const VvKernelStatus status = vv_check_insert(VV_ON_CPU, first, src, place, dst);
     if (status != VV_KERNEL_OK)
         return status;
-    EACH_TOKEN_ELEMENT(h) {
-        const size_t at = vv_ref_token(h, n, t, c);
-        vv_ref_put(h, at, vv_ref_get(h, at) + one_more(gate, n, c) * vv_ref_get(y, vv_ref_token(y, n, t, c)));
-    }
+    for (int n = 0; n < dst.shape[0]; n++)
+        for (int i = 0; i < src.shape[1]; i++)
+            for (int c = 0; c < src.shape[2]; c++) {
+                double value = vv_ref_get(src, vv_ref_token(src, src.shape[0] == 1 ? 0 : n, i, c));
+                if (place.rank)
+                    value += vv_ref_get(place, vv_ref_row(place, i % place.shape[0], c));
+                vv_ref_put(dst, vv_ref_token(dst, n, first + i, c), value);
+            }
     return VV_KERNEL_OK;
 }
 

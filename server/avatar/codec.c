@@ -30,7 +30,7 @@ struct VvCodecWorker {
     VvStream *stream;
     VvArena arena;
     Buffers buffers;
-    VvRecording *decoding[BATCHES_MAX]; /* where the table records: the decoder's graph of every batch, and I420 */
+    VvRecording *decoding[BATCHES_MAX]; /* where the table records: the decoder's graph of every batch, to I420 */
     VvCodecWatch *watch;
     void *watch_ctx;
 };
@@ -64,12 +64,15 @@ static Buffers take_buffers(VvArena *arena, const VvCodec *codec) {
     return b;
 }
 
-static void decode_graph(VvCodecPass *pass, const VvCodec *codec, const Buffers *b, int n) {
+/* To frames, to I420, or to both. */
+static void decode_graph(VvCodecPass *pass, const VvCodec *codec, const Buffers *b, int n, bool rgb, bool i420) {
+    const VvTensor none = {0};
     const VvCodecDecode decode = {.cast = &codec->cast,
                                   .which = vv_tensor(b->which.data, VV_I32, b->which.device, 1, &n),
                                   .still = vv_tensor_items(b->still, 0, n),
                                   .z = vv_tensor_items(b->z, 0, n),
-                                  .frames = vv_tensor_items(b->frames, 0, n)};
+                                  .frames = rgb ? vv_tensor_items(b->frames, 0, n) : none,
+                                  .i420 = i420 ? vv_tensor_items(b->i420, 0, n) : none};
     vv_codec_graph_decode(pass, &decode);
 }
 
@@ -85,7 +88,7 @@ static VvKernelStatus plan(VvCodec *codec) {
         vv_arena_rewind(&arena, b.end);
         vv_codec_graph_motion(&pass, vv_tensor_items(b.frames, 0, n), vv_tensor_items(b.z, 0, n));
         vv_arena_rewind(&arena, b.end);
-        decode_graph(&pass, codec, &b, n);
+        decode_graph(&pass, codec, &b, n, true, true);
     }
     codec->info.worker_bytes = arena.peak + (codec->scratch + VV_ARENA_ALIGN - 1) / VV_ARENA_ALIGN * VV_ARENA_ALIGN;
     return arena.failed ? VV_KERNEL_MEMORY : pass.status;
@@ -187,6 +190,11 @@ static void download(VvCodecPass *pass, VvTensor src, void *host) {
         pass->status = pass->net->kernels->download(pass->stream, src, host);
 }
 
+static void convert(VvCodecPass *pass, VvTensor src, VvTensor dst) {
+    if (pass->status == VV_KERNEL_OK)
+        pass->status = pass->net->kernels->convert(pass->stream, src, dst);
+}
+
 /* When all that was asked for is done: the first error, or the device's. */
 static VvKernelStatus finish(VvCodecPass *pass) {
     const VvKernelStatus status = pass->net->kernels->wait(pass->stream);
@@ -216,9 +224,7 @@ static VvKernelStatus record_decoding(VvCodecWorker *w, int i) {
     VvKernelStatus status = kernels->record(w->stream);
     if (status != VV_KERNEL_OK)
         return status;
-    decode_graph(&pass, codec, b, n);
-    if (pass.status == VV_KERNEL_OK)
-        pass.status = kernels->i420(w->stream, vv_tensor_items(b->frames, 0, n), vv_tensor_items(b->i420, 0, n));
+    decode_graph(&pass, codec, b, n, false, true);
     status = kernels->recorded(w->stream, &w->decoding[i]);
     return pass.status != VV_KERNEL_OK ? pass.status : status;
 }
@@ -241,7 +247,7 @@ static VvKernelStatus warm_up(VvCodecWorker *w) {
         vv_arena_rewind(&w->arena, b->end);
         vv_codec_graph_motion(&pass, vv_tensor_items(b->frames, 0, n), vv_tensor_items(b->z, 0, n));
         vv_arena_rewind(&w->arena, b->end);
-        decode_graph(&pass, codec, b, n);
+        decode_graph(&pass, codec, b, n, true, true);
     }
     VvKernelStatus status = finish(&pass);
     for (int i = 0; i < codec->batches && records && status == VV_KERNEL_OK; i++)
@@ -319,16 +325,17 @@ static void decode_batch(VvCodecPass *pass, VvCodecWorker *worker, const VvCodec
     const size_t at = (size_t)first, pixels = (size_t)codec->info.picture * (size_t)codec->info.picture;
     const VvTensor frames = vv_tensor_items(b->frames, 0, n), i420 = vv_tensor_items(b->i420, 0, n);
     vv_arena_rewind(&worker->arena, b->end);
-    upload(pass, f->z + at * (size_t)codec->info.z_count, vv_tensor_items(b->z, 0, n));
+    if (f->latents.rank)
+        convert(pass, vv_tensor_items(f->latents, first, n), vv_tensor_items(b->z, 0, n));
+    else
+        upload(pass, f->z + at * (size_t)codec->info.z_count, vv_tensor_items(b->z, 0, n));
     upload(pass, f->characters + at, vv_tensor(b->which.data, VV_I32, b->which.device, 1, &n));
     const VvRecording *recording = worker->decoding[next_number(codec, n)];
-    if (recording && !worker->watch) {
+    if (recording && f->i420 && !f->rgb && !worker->watch) {
         if (pass->status == VV_KERNEL_OK)
             pass->status = codec->net.kernels->replay(pass->stream, recording);
     } else {
-        decode_graph(pass, codec, b, n);
-        if (f->i420 && pass->status == VV_KERNEL_OK)
-            pass->status = codec->net.kernels->i420(pass->stream, frames, i420);
+        decode_graph(pass, codec, b, n, f->rgb || !f->i420, f->i420);
     }
     if (f->rgb)
         download(pass, frames, f->rgb + at * pixels * 3);
@@ -337,8 +344,12 @@ static void decode_batch(VvCodecPass *pass, VvCodecWorker *worker, const VvCodec
 }
 
 VvKernelStatus vv_codec_decode(VvCodecWorker *worker, const VvCodecFrames *frames) {
+    const VvCodecInfo *info = &worker->codec->info;
     VvCodecPass pass = begin(worker);
     if (frames->count < 1)
+        return VV_KERNEL_SHAPE;
+    if (frames->latents.rank &&
+        !vv_tensor_is(frames->latents, VV_F32, 4, (const int[]){frames->count, info->grid, info->grid, info->latent}))
         return VV_KERNEL_SHAPE;
     for (int i = 0; i < frames->count; i++)
         if (frames->characters[i] < 0 || frames->characters[i] >= worker->codec->setup.characters)

@@ -67,16 +67,19 @@ VvKernelStatus vv_codec_appearance(VvCodecWorker *worker, int character, const u
 /* Encodes `count` (at least 1) frames, [count][picture][picture][3] RGB, to z, [count][grid][grid][latent]. */
 VvKernelStatus vv_codec_motion(VvCodecWorker *worker, int count, const uint8_t *frames, float *z);
 
-/* What to decode, and where to; all of it is host memory of the caller's. */
+/* What to decode, and where to; all of it is memory of the caller's: host memory, but for `latents`. */
 typedef struct VvCodecFrames {
     int count;                 /* at least 1; more than the batch goes through in several turns */
     const float *z;            /* [count][grid][grid][latent] */
+    VvTensor latents;          /* the same on the table's device, f32, complete; no tensor: `z` it is */
     const int32_t *characters; /* [count]; each has had its appearance made */
     uint8_t *rgb;              /* out: [count][picture][picture][3]; NULL: not wanted */
     uint8_t *i420;             /* out: [count][picture * 3 / 2][picture], planes Y, U, V; NULL: not wanted */
 } VvCodecFrames;
 
-/* Decodes. VV_KERNEL_SHAPE: no frames, or a character that is not there; nothing is written then. */
+/* Decodes. VV_KERNEL_SHAPE: no frames, latents of another shape, or a character that is not there; nothing is written
+ * then. Workers of several threads may decode at once: on a device one's pictures come down while another's are made.
+ */
 VvKernelStatus vv_codec_decode(VvCodecWorker *worker, const VvCodecFrames *frames);
 
 /* Shows a test what is computed on the way: called with every stage's result, on the worker's thread and in order, the

@@ -208,7 +208,8 @@ static void blend(VvCodecPass *p, const VvCodecDecode *d, VvTensor flow, VvTenso
                           .flow = flow,
                           .unit = VV_FLOW_HALVES,
                           .painted = painted,
-                          .dst = d->frames};
+                          .dst = d->frames,
+                          .planes = d->i420};
     if (runs(p))
         p->status = p->net->kernels->blend(p->stream, &what);
 }

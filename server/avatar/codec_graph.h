@@ -37,11 +37,11 @@ void vv_codec_graph_appearance(VvCodecPass *pass, const VvCodecCast *one);
 /* u8 frames [n,32G,32G,3] to z, f32 [n,G,G,C]. */
 void vv_codec_graph_motion(VvCodecPass *pass, VvTensor frames, VvTensor z);
 
-/* z, f32 [n,G,G,C], shown by the characters which, i32 [n], to u8 frames [n,32G,32G,3]. `still` is f32 [n,1,1,2], zero:
- * the flow that moves nothing. */
+/* z, f32 [n,G,G,C], shown by the characters which, i32 [n], to u8 frames [n,32G,32G,3] and the same as I420,
+ * [n,48G,32G]; one of the two may be no tensor. `still` is f32 [n,1,1,2], zero: the flow that moves nothing. */
 typedef struct VvCodecDecode {
     const VvCodecCast *cast;
-    VvTensor which, still, z, frames;
+    VvTensor which, still, z, frames, i420;
 } VvCodecDecode;
 void vv_codec_graph_decode(VvCodecPass *pass, const VvCodecDecode *decode);
 

@@ -13,15 +13,17 @@
 struct VvDenoiser {
     VvDenoiserNet net;
     VvDenoiserInfo info;
+    VvLinear *to_z; /* (reference + dz) to z: * spread + reference_mean, channel by channel */
 };
 
 typedef struct Member {
     VvTokens fresh, kept; /* its rows */
     VvArena arena;
     VvDenoiserInput input;
+    VvTensor overlap; /* of several items, as it comes: its older frames and its newest ones go different ways */
+    VvTensor mask;    /* f32 [n, tokens, 1]: part of input.given */
     VvTensor scratch;
-    float *given; /* on the host: input.given */
-    size_t end;   /* of the inputs in the arena; the graph takes what it needs behind it */
+    size_t end; /* of the inputs in the arena; the graph takes what it needs behind it */
     size_t bytes, scratch_bytes;
     VvStream *stream;
     VvRecording *recording; /* the walk, where the table records and the team has one member */
@@ -64,6 +66,19 @@ static void describe(VvDenoiser *d) {
         d->info.told_spread[i] = d->net.told_spread[i];
 }
 
+static VvKernelStatus open_to_z(VvDenoiser *d) {
+    const int latent = d->net.size.latent;
+    float *weights = calloc((size_t)latent * (size_t)latent, sizeof *weights);
+    if (!weights)
+        return VV_KERNEL_MEMORY;
+    for (int i = 0; i < latent; i++)
+        weights[i * latent + i] = d->net.spread[i];
+    const VvLinearSpec spec = {.in = latent, .out = latent, .weights = weights, .bias = d->net.reference_mean};
+    const VvKernelStatus status = d->net.kernels->linear_open(&spec, &d->to_z);
+    free(weights);
+    return status;
+}
+
 int vv_denoiser_open(const VvWeights *weights, const VvKernels *kernels, int steps, VvDenoiser **denoiser,
                      VvModelProblem *problem) {
     VvModelProblem unwanted;
@@ -84,6 +99,14 @@ int vv_denoiser_open(const VvWeights *weights, const VvKernels *kernels, int ste
     if (error)
         goto fail;
     describe(d);
+    const VvKernelStatus status = open_to_z(d);
+    if (status != VV_KERNEL_OK) {
+        *problem = (VvModelProblem){.kernels = status};
+        snprintf(problem->text, sizeof problem->text, "the denoiser on %s: %s", kernels->name,
+                 vv_kernel_status_text(status));
+        error = status == VV_KERNEL_MEMORY ? -ENOMEM : -ENOTSUP;
+        goto fail;
+    }
     *problem = (VvModelProblem){0};
     *denoiser = d;
     return 0;
@@ -96,6 +119,8 @@ fail:
 void vv_denoiser_close(VvDenoiser **denoiser) {
     if (!*denoiser)
         return;
+    if ((*denoiser)->to_z)
+        (*denoiser)->net.kernels->linear_close(&(*denoiser)->to_z);
     vv_denoiser_net_close(&(*denoiser)->net);
     free(*denoiser);
     *denoiser = NULL;
@@ -132,9 +157,23 @@ static VvDenoiserPass pass_of(VvDenoiserTeam *team, int member, VvArena *arena, 
                             .kept = m->kept};
 }
 
+/* Every token is given its reference's latents, the same in every frame, and the head mask there. */
+static void give(VvDenoiserPass *pass, VvTensor mask) {
+    const VvKernels *k = pass->net->kernels;
+    const VvDenoiserSizes *s = &pass->net->size;
+    const VvTensor given = pass->input->given, latents = vv_tensor_channels(given, 0, s->latent);
+    const VvTensor reference =
+        vv_tensor(pass->input->reference.data, VV_F32, k->device, 3, (const int[]){pass->batch, s->places, s->latent});
+    for (int i = 0; i < s->fresh && pass->stream && pass->status == VV_KERNEL_OK; i++)
+        pass->status = k->insert(pass->stream, i * s->places, reference, (VvTensor){0}, latents);
+    if (pass->stream && pass->status == VV_KERNEL_OK)
+        pass->status = k->convert(pass->stream, mask, vv_tensor_channels(given, s->latent, 1));
+}
+
 static void walk(VvDenoiserPass *pass, VvDenoiserTeam *team) {
     const bool timed = pass->stream && pass->member == 0;
     const VvTime begin = timed ? vv_thread_cpu() : 0;
+    give(pass, team->member[pass->member].mask);
     vv_denoiser_graph_context(pass);
     const VvTime context = timed ? vv_thread_cpu() : 0;
     vv_denoiser_graph_condition(pass);
@@ -146,14 +185,27 @@ static void walk(VvDenoiserPass *pass, VvDenoiserTeam *team) {
         team->times = (VvDenoiserTimes){context - begin, condition - context, vv_thread_cpu() - condition};
 }
 
+/* What a member is given, on the device. */
+static void take_inputs(VvDenoiserTeam *team, Member *m, VvArena *arena) {
+    const VvDenoiserSizes *s = &team->denoiser->net.size;
+    m->input = vv_denoiser_input_take(arena, &team->denoiser->net, team->batch);
+    if (team->batch > 1)
+        m->overlap = vv_arena_take(arena, VV_F32, 2, (const int[]){team->batch, s->overlap * s->places * s->latent});
+    m->mask = vv_arena_take(arena, VV_F32, 3, (const int[]){team->batch, s->tokens, 1});
+}
+
 /* Walks the graph once for a member, and learns what it needs. */
 static VvKernelStatus plan(VvDenoiserTeam *team, int member) {
     Member *m = &team->member[member];
     VvArena arena = vv_arena_plan(team->denoiser->net.kernels);
-    const VvDenoiserInput input = vv_denoiser_input_take(&arena, &team->denoiser->net, team->batch);
-    VvDenoiserPass pass = pass_of(team, member, &arena, &input);
+    take_inputs(team, m, &arena);
+    VvDenoiserPass pass = pass_of(team, member, &arena, &m->input);
     pass.scratch = &m->scratch_bytes;
     walk(&pass, team);
+    if (team->members == 1 && pass.status == VV_KERNEL_OK) {
+        const VvTensor x = team->shared.x;
+        pass.status = team->denoiser->net.kernels->linear_plan(team->denoiser->to_z, x, x, &m->scratch_bytes);
+    }
     m->bytes = arena.peak;
     return pass.status == VV_KERNEL_OK && arena.failed ? VV_KERNEL_MEMORY : pass.status;
 }
@@ -164,8 +216,7 @@ static VvKernelStatus open_member(VvDenoiserTeam *team, int member) {
     const VvDenoiserSizes *s = &net->size;
     m->fresh = share(s->tokens, team->members, member);
     m->kept = share(s->kept, team->members, member);
-    m->given = calloc((size_t)team->batch * (size_t)s->tokens * (size_t)(s->latent + 1), sizeof *m->given);
-    VvKernelStatus status = m->given ? plan(team, member) : VV_KERNEL_MEMORY;
+    VvKernelStatus status = plan(team, member);
     if (status == VV_KERNEL_OK)
         status = vv_arena_open(&m->arena, net->kernels, m->bytes + m->scratch_bytes + VV_ARENA_ALIGN);
     if (status != VV_KERNEL_OK)
@@ -173,7 +224,7 @@ static VvKernelStatus open_member(VvDenoiserTeam *team, int member) {
     const int scratch = (int)m->scratch_bytes;
     if (scratch)
         m->scratch = vv_arena_take(&m->arena, VV_U8, 1, &scratch);
-    m->input = vv_denoiser_input_take(&m->arena, net, team->batch);
+    take_inputs(team, m, &m->arena);
     m->end = m->arena.used;
     return net->kernels->stream_open(m->scratch, &m->stream);
 }
@@ -224,7 +275,6 @@ void vv_denoiser_team_close(VvDenoiserTeam **team) {
             t->denoiser->net.kernels->recording_close(&t->member[i].recording);
         t->denoiser->net.kernels->stream_close(&t->member[i].stream);
         vv_arena_close(&t->member[i].arena);
-        free(t->member[i].given);
     }
     vv_arena_close(&t->arena);
     if (t->met)
@@ -256,40 +306,43 @@ static void upload(VvDenoiserPass *pass, const void *host, VvTensor dst) {
         pass->status = pass->net->kernels->upload(pass->stream, host, dst);
 }
 
-/* The overlap's older frames and its newest ones go different ways. */
-static void upload_overlap(VvDenoiserPass *pass, const float *overlap) {
-    const VvDenoiserSizes *s = &pass->net->size;
-    const int older = s->overlap - s->whole;
-    const size_t frame = (size_t)s->places * (size_t)s->latent;
-    for (int n = 0; n < pass->batch; n++) {
-        const float *item = overlap + (size_t)(n * s->overlap) * frame;
-        upload(pass, item, vv_tensor_items(pass->input->old, n * older, older));
-        upload(pass, item + (size_t)older * frame, vv_tensor_items(pass->input->newest, n, 1));
-    }
+static void convert(VvDenoiserPass *pass, VvTensor src, VvTensor dst) {
+    if (pass->status == VV_KERNEL_OK)
+        pass->status = pass->net->kernels->convert(pass->stream, src, dst);
 }
 
-/* Every token's reference latents, and the head mask there. */
-static void spread_out(const VvDenoiserNet *net, int batch, const VvDenoiserWindow *w, float *given) {
-    const VvDenoiserSizes *s = &net->size;
-    for (int n = 0; n < batch; n++)
-        for (int t = 0; t < s->tokens; t++) {
-            const float *z = w->reference + (size_t)((n * s->places + t % s->places) * s->latent);
-            for (int c = 0; c < s->latent; c++)
-                *given++ = z[c];
-            *given++ = w->mask[n * s->tokens + t];
-        }
+/* A tensor's numbers, seen as a row for each item. */
+static VvTensor by_item(const VvDenoiserPass *pass, VvTensor all) {
+    return vv_tensor(all.data, all.type, all.device, 2,
+                     (const int[]){pass->batch, (int)vv_tensor_count(all) / pass->batch});
+}
+
+/* The overlap's older frames and its newest ones go different ways: of one item at once, of several on the device. */
+static void upload_overlap(VvDenoiserPass *pass, const Member *m, const float *overlap) {
+    const VvDenoiserInput *in = pass->input;
+    if (pass->batch == 1) {
+        upload(pass, overlap, in->old);
+        upload(pass, overlap + vv_tensor_count(in->old), in->newest);
+        return;
+    }
+    const VvTensor old = by_item(pass, in->old), newest = by_item(pass, in->newest);
+    upload(pass, overlap, m->overlap);
+    convert(pass, vv_tensor_channels(m->overlap, 0, old.shape[1]), old);
+    convert(pass, vv_tensor_channels(m->overlap, old.shape[1], newest.shape[1]), newest);
 }
 
 static void upload_inputs(VvDenoiserPass *pass, const Member *m, const VvDenoiserWindow *w) {
     const VvDenoiserInput *in = pass->input;
-    upload_overlap(pass, w->overlap);
+    upload_overlap(pass, m, w->overlap);
     upload(pass, w->reference, in->reference);
-    upload(pass, w->speech, in->speech);
+    if (w->tokens.rank)
+        convert(pass, w->tokens, in->speech);
+    else
+        upload(pass, w->speech, in->speech);
     upload(pass, w->coarse, in->coarse);
     upload(pass, w->emotion, in->emotion);
     upload(pass, w->told, in->told);
-    spread_out(pass->net, pass->batch, w, m->given);
-    upload(pass, m->given, in->given);
+    upload(pass, w->mask, m->mask);
 }
 
 /* The member's rows of the result. */
@@ -298,6 +351,23 @@ static void download(VvDenoiserPass *pass, float *fresh) {
     if (pass->status == VV_KERNEL_OK)
         pass->status = pass->net->kernels->download(pass->stream, x,
                                                     fresh + (size_t)pass->fresh.first * (size_t)pass->net->size.latent);
+}
+
+/* The latents as the codec is shown them. They have come down before: x is changed. */
+static void make_z(VvDenoiserPass *pass, const VvDenoiserTeam *team, VvTensor z) {
+    const VvKernels *k = pass->net->kernels;
+    const VvTensor x = team->shared.x, reference = vv_tensor_channels(pass->input->given, 0, pass->net->size.latent);
+    const VvTensor rows = vv_tensor(z.data, z.type, z.device, x.rank, x.shape);
+    if (pass->status == VV_KERNEL_OK)
+        pass->status = k->add(pass->stream, x, reference, x);
+    if (pass->status == VV_KERNEL_OK)
+        pass->status = k->linear(pass->stream, team->denoiser->to_z, x, (VvTensor){0}, rows);
+}
+
+static bool fits(const VvDenoiserTeam *team, VvTensor z) {
+    const VvDenoiserSizes *s = &team->denoiser->net.size;
+    return !z.rank || (team->members == 1 && vv_tensor_is_dense(z) &&
+                       vv_tensor_is(z, VV_F32, 4, (const int[]){team->batch * s->fresh, s->grid, s->grid, s->latent}));
 }
 
 /* The walk on a device: recorded the first time, then replayed. */
@@ -325,6 +395,8 @@ VvKernelStatus vv_denoiser_run(VvDenoiserTeam *team, int member, const VvDenoise
     pass.stream = m->stream;
     pass.watch = team->members == 1 ? team->watch : NULL;
     pass.watch_ctx = team->watch_ctx;
+    if (!fits(team, window->z))
+        return VV_KERNEL_SHAPE;
     vv_arena_rewind(&m->arena, m->end);
     upload_inputs(&pass, m, window);
     vv_denoiser_meet(&pass); /* others may be at the end of the window before, and read what is written now */
@@ -335,6 +407,8 @@ VvKernelStatus vv_denoiser_run(VvDenoiserTeam *team, int member, const VvDenoise
     else
         walk(&pass, team);
     download(&pass, window->fresh);
+    if (window->z.rank)
+        make_z(&pass, team, window->z);
     const VvKernelStatus status = pass.net->kernels->wait(pass.stream);
     return pass.status != VV_KERNEL_OK ? pass.status : status;
 }

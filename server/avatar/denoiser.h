@@ -53,11 +53,13 @@ void vv_denoiser_team_close(VvDenoiserTeam **team);
 /* Bytes that a team took. */
 size_t vv_denoiser_team_bytes(const VvDenoiserTeam *team);
 
-/* Windows of the team's `batch` items; all of it is host memory of the caller's, f32, dense. */
+/* Windows of the team's `batch` items; all of it is memory of the caller's: host memory, f32, dense, but for what is on
+ * the table's device. */
 typedef struct VvDenoiserWindow {
     const float *overlap;    /* [batch][overlap][places][latent], dz */
     const float *reference;  /* [batch][places][latent]: (z_ref - reference_mean) / spread */
     const float *speech;     /* [batch][speech_tokens][speech] */
+    VvTensor tokens;         /* the same on the device, f32 or bf16, complete; no tensor: `speech` it is */
     const float *coarse;     /* [batch][fresh][around][coarse]: loudness of the frames around each new one */
     const float *emotion;    /* [batch][emotion] */
     const float *told;       /* [batch][fresh][2][told]: the frame's, the reference's */
@@ -65,10 +67,13 @@ typedef struct VvDenoiserWindow {
     const uint64_t *seeds;   /* [batch] */
     const uint64_t *windows; /* [batch] */
     float *fresh;            /* out: [batch][fresh][places][latent], dz */
+    VvTensor z; /* out: f32 [batch * fresh,grid,grid,latent] on the device, what the codec is shown: z_ref +
+                 * dz * spread; no tensor: not wanted. Of a team of one. */
 } VvDenoiserWindow;
 
 /* One member's share of the work: each of the team calls it, on a thread of its own, with the same window. A member's
- * part of `fresh` is written when it returns; the inputs must stay until all have returned. */
+ * part of `fresh` is written when it returns; the inputs must stay until all have returned. VV_KERNEL_SHAPE: a `z` that
+ * does not fit the team; nothing is done then. */
 VvKernelStatus vv_denoiser_run(VvDenoiserTeam *team, int member, const VvDenoiserWindow *window);
 
 /* Shows a test what is computed on the way, in a team of one: "kept" (keys and values of the context, by block), "lip"

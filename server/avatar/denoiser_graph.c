@@ -49,13 +49,13 @@ static void linear(VvDenoiserPass *p, VvLinear *layer, VvTensor x, VvTensor dst)
     linear_onto(p, layer, x, (VvTensor){0}, dst);
 }
 
-static void norm(VvDenoiserPass *p, VvTensor src, VvTensor scale, VvTensor shift, VvTensor dst) {
+static void norm(VvDenoiserPass *p, const VvNorm *what) {
     if (runs(p))
-        p->status = p->net->kernels->norm(p->stream, src, scale, shift, dst);
+        p->status = p->net->kernels->norm(p->stream, what);
 }
 
 static void plain_norm(VvDenoiserPass *p, VvTensor src, VvTensor dst) {
-    norm(p, src, (VvTensor){0}, (VvTensor){0}, dst);
+    norm(p, &(VvNorm){.h = src, .dst = dst});
 }
 
 static void convert(VvDenoiserPass *p, VvTensor src, VvTensor dst) {
@@ -68,9 +68,9 @@ static void silu(VvDenoiserPass *p, VvTensor x) {
         p->status = p->net->kernels->silu(p->stream, x, (VvTensor){0}, x);
 }
 
-static void embed(VvDenoiserPass *p, int first, int places, VvTensor place, VvTensor frame, VvTensor h) {
+static void insert(VvDenoiserPass *p, int first, VvTensor src, VvTensor place, VvTensor dst) {
     if (runs(p))
-        p->status = p->net->kernels->embed(p->stream, first, places, place, frame, h);
+        p->status = p->net->kernels->insert(p->stream, first, src, place, dst);
 }
 
 static void attend(VvDenoiserPass *p, const VvAttention *what) {
@@ -100,11 +100,6 @@ VvTensor vv_denoiser_rows(VvTensor t, VvTokens tokens) {
         t.data = (unsigned char *)t.data + (size_t)tokens.first * (size_t)t.pitch * vv_type_size(t.type);
     t.shape[1] = tokens.count;
     return t;
-}
-
-/* Rows of one item. */
-static VvTensor item_rows(VvTensor t, int item, int first, int count) {
-    return vv_denoiser_rows(vv_tensor_items(t, item, 1), (VvTokens){first, count});
 }
 
 /* Rows of a table [tokens, channels]. */
@@ -167,20 +162,23 @@ static VvTensor pooled(VvDenoiserPass *p, VvTensor cells) {
     return as_tokens(p, made);
 }
 
+/* What a layer makes of rows of all items, to the rows of x from `first` on, each at its place. Returns the next. */
+static int enter(VvDenoiserPass *p, VvLinear *layer, VvTensor src, VvTensor place, int first, VvTensor x) {
+    const size_t mark = p->arena->used;
+    const VvTensor made = take(p, VV_F32, src.shape[1], x.shape[2]);
+    linear(p, layer, src, made);
+    insert(p, first, made, place, x);
+    vv_arena_rewind(p->arena, mark);
+    return first + src.shape[1];
+}
+
 /* All kept tokens, whoever's: the reference's, the older frames', the newest frames'. The layers are small. */
 static void enter_context(VvDenoiserPass *p, VvTensor x) {
     const VvDenoiserNet *net = p->net;
-    const VvDenoiserSizes *s = &net->size;
-    const int pool = s->pooled, old = pool * (s->overlap - s->whole), newest = s->places * s->whole;
     const size_t mark = p->arena->used;
-    const VvTensor reference = pooled(p, p->input->reference), before = pooled(p, p->input->old);
-    for (int n = 0; n < p->batch; n++) {
-        linear(p, net->enter_reference, vv_tensor_items(reference, n, 1), item_rows(x, n, 0, pool));
-        linear(p, net->enter_old, vv_tensor_items(before, n, 1), item_rows(x, n, pool, old));
-        linear(p, net->enter_new, vv_tensor_items(p->input->newest, n, 1), item_rows(x, n, pool + old, newest));
-        embed(p, 0, pool, net->pool_embed, (VvTensor){0}, item_rows(x, n, 0, pool + old));
-        embed(p, 0, s->places, net->place_embed, (VvTensor){0}, item_rows(x, n, pool + old, newest));
-    }
+    int first = enter(p, net->enter_reference, pooled(p, p->input->reference), net->pool_embed, 0, x);
+    first = enter(p, net->enter_old, pooled(p, p->input->old), net->pool_embed, first, x);
+    enter(p, net->enter_new, p->input->newest, net->place_embed, first, x);
     vv_arena_rewind(p->arena, mark);
 }
 
@@ -248,11 +246,8 @@ static void hear(VvDenoiserPass *p, VvTensor token, VvTensor normal) {
 
 /* Nobody, and the avatar's own loudness. */
 static void feel_around(VvDenoiserPass *p, VvTensor far, VvTensor normal) {
-    const VvDenoiserNet *net = p->net;
-    for (int n = 0; n < p->batch; n++) {
-        convert(p, net->nobody, item_rows(far, n, 0, 1));
-        linear(p, net->coarse_in, vv_tensor_items(p->input->coarse, n, 1), item_rows(far, n, 1, net->size.fresh));
-    }
+    insert(p, 0, p->net->nobody, (VvTensor){0}, far);
+    enter(p, p->net->coarse_in, p->input->coarse, (VvTensor){0}, 1, far);
     plain_norm(p, far, normal);
 }
 
@@ -286,7 +281,8 @@ VvTensor vv_denoiser_graph_base(VvDenoiserPass *p) {
     silu(p, inner);
     linear(p, net->told_out, inner, frame);
     linear(p, net->enter_given, vv_denoiser_rows(p->input->given, p->fresh), base);
-    embed(p, p->fresh.first, s->places, net->place, frame, base);
+    if (runs(p))
+        p->status = net->kernels->embed(p->stream, p->fresh.first, s->places, net->place, frame, base);
     vv_arena_rewind(p->arena, mark);
     return base;
 }
@@ -312,16 +308,26 @@ static VvTensor modulations(VvDenoiserPass *p, int step) {
 
 /* The same with the block's own table. */
 static void tabulate(VvDenoiserPass *p, VvTensor all, VvTensor table, VvTensor m) {
-    for (int n = 0; n < p->batch && runs(p); n++)
-        p->status = p->net->kernels->add(p->stream, vv_tensor_items(all, n, 1), table, vv_tensor_items(m, n, 1));
+    if (runs(p))
+        p->status = p->net->kernels->add(p->stream, all, table, m);
 }
 
-static void self_attention(VvDenoiserPass *p, int index, VvTensor h, VvTensor m, VvTensor y) {
+/* What a block leaves to be added to h: the next norm does it on its way. */
+typedef struct Rest {
+    VvTensor y, gate;
+} Rest;
+
+static void self_attention(VvDenoiserPass *p, int index, VvTensor h, Rest before, VvTensor m, VvTensor y) {
     const VvDenoiserNet *net = p->net;
     const VvDenoiserBlock *block = &net->block[index];
     const VvTensor all = p->shared->qkv[p->turn % 2], own = vv_denoiser_rows(all, p->fresh);
     const VvTensor kept = p->shared->kept[index], turned = parts(p, own, 0, 2);
-    norm(p, h, modulation(p, m, VV_MOD_SELF_SCALE), modulation(p, m, VV_MOD_SELF_SHIFT), y);
+    norm(p, &(VvNorm){.h = h,
+                      .y = before.y,
+                      .gate = before.gate,
+                      .scale = modulation(p, m, VV_MOD_SELF_SCALE),
+                      .shift = modulation(p, m, VV_MOD_SELF_SHIFT),
+                      .dst = y});
     linear(p, block->qkv, y, own);
     if (runs(p))
         p->status =
@@ -347,7 +353,10 @@ static void cross_attention(VvDenoiserPass *p, int index, VvTensor h, VvTensor m
     const VvTensor lip = p->shared->lip[index], far = p->shared->far[index];
     const size_t mark = p->arena->used;
     const VvTensor q = activations(p, p->fresh.count, s->width);
-    norm(p, h, modulation(p, m, VV_MOD_CROSS_SCALE), modulation(p, m, VV_MOD_CROSS_SHIFT), y);
+    norm(p, &(VvNorm){.h = h,
+                      .scale = modulation(p, m, VV_MOD_CROSS_SCALE),
+                      .shift = modulation(p, m, VV_MOD_CROSS_SHIFT),
+                      .dst = y});
     linear(p, block->cross_q, y, q);
     decouple(p, &(VvDecoupled){.heads = s->heads,
                                .first = p->fresh.first,
@@ -371,17 +380,19 @@ static void cross_attention(VvDenoiserPass *p, int index, VvTensor h, VvTensor m
     vv_arena_rewind(p->arena, mark);
 }
 
-static void feed_forward(VvDenoiserPass *p, int index, VvTensor h, VvTensor m, VvTensor y) {
+static Rest feed_forward(VvDenoiserPass *p, int index, VvTensor h, VvTensor m, VvTensor y) {
     const VvDenoiserNet *net = p->net;
     const VvDenoiserBlock *block = &net->block[index];
     const size_t mark = p->arena->used;
     const VvTensor wide = activations(p, p->fresh.count, 4 * net->size.width);
-    norm(p, h, modulation(p, m, VV_MOD_REST_SCALE), modulation(p, m, VV_MOD_REST_SHIFT), y);
+    norm(p, &(VvNorm){.h = h,
+                      .scale = modulation(p, m, VV_MOD_REST_SCALE),
+                      .shift = modulation(p, m, VV_MOD_REST_SHIFT),
+                      .dst = y});
     linear(p, block->wide, y, wide);
     linear(p, block->narrow, wide, y);
-    if (runs(p))
-        p->status = net->kernels->gated_add(p->stream, y, modulation(p, m, VV_MOD_REST_GATE), h);
     vv_arena_rewind(p->arena, mark);
+    return (Rest){y, modulation(p, m, VV_MOD_REST_GATE)};
 }
 
 void vv_denoiser_graph_step(VvDenoiserPass *p, VvTensor base, int step) {
@@ -390,16 +401,20 @@ void vv_denoiser_graph_step(VvDenoiserPass *p, VvTensor base, int step) {
     const size_t mark = p->arena->used;
     const VvTensor x = vv_denoiser_rows(p->shared->x, p->fresh), h = take(p, VV_F32, rows, d);
     const VvTensor y = activations(p, rows, d), v = take(p, VV_F32, rows, net->size.latent);
-    const VvTensor m = vv_arena_take(p->arena, VV_F32, 2, (const int[]){p->batch, VV_MODS * d});
+    VvTensor mods[2]; /* in turn: the rest of a block is still gated by its own when the next begins */
+    for (int i = 0; i < 2; i++)
+        mods[i] = vv_arena_take(p->arena, VV_F32, 2, (const int[]){p->batch, VV_MODS * d});
     const VvTensor all = modulations(p, step);
+    Rest rest = {{0}, {0}};
     linear_onto(p, net->enter_x, x, base, h);
     for (int i = 0; i < net->size.blocks; i++) {
+        const VvTensor m = mods[i % 2];
         tabulate(p, all, net->block[i].table, m);
-        self_attention(p, i, h, m, y);
+        self_attention(p, i, h, rest, m, y);
         cross_attention(p, i, h, m, y);
-        feed_forward(p, i, h, m, y);
+        rest = feed_forward(p, i, h, m, y);
     }
-    plain_norm(p, h, y);
+    norm(p, &(VvNorm){.h = h, .y = rest.y, .gate = rest.gate, .dst = y});
     linear(p, net->leave, y, v);
     show(p, "velocity", step, v);
     if (runs(p))

@@ -72,18 +72,21 @@ static bool open_staging(VvModel *model, int items) {
     const VvDenoiserInfo *info = vv_denoiser_info(model->parts.denoiser);
     VvModelStaging *s = &model->staging;
     const size_t frames = (size_t)items * VV_WINDOW_FRAMES;
-    s->speech = numbers(items, info->speech_tokens * info->speech);
+    bool good = true;
+    if (!model->on_device) {
+        s->speech = numbers(items, info->speech_tokens * info->speech);
+        s->z = numbers(items, VV_WINDOW_FRAMES * model->sizes.z_count);
+        good = s->speech && s->z;
+    }
     s->coarse = numbers(items, info->fresh * info->around * info->coarse);
     s->emotion = numbers(items, VV_MODEL_EMOTION);
     s->told = numbers(items, info->fresh * 2 * info->told);
     s->mask = numbers(items, info->fresh * info->places);
     s->fresh = numbers(items, VV_WINDOW_FRAMES * model->sizes.z_count);
-    s->z = numbers(items, VV_WINDOW_FRAMES * model->sizes.z_count);
     s->head = calloc(frames, sizeof *s->head);
     s->characters = calloc(frames, sizeof *s->characters);
     s->i420 = calloc(frames, model->frame_bytes);
-    return s->speech && s->coarse && s->emotion && s->told && s->mask && s->fresh && s->z && s->head && s->characters &&
-           s->i420;
+    return good && s->coarse && s->emotion && s->told && s->mask && s->fresh && s->head && s->characters && s->i420;
 }
 
 static VvKernelStatus open_workers(VvModel *model) {
@@ -91,7 +94,8 @@ static VvKernelStatus open_workers(VvModel *model) {
     VvKernelStatus status = VV_KERNEL_OK;
     for (int i = 0; i < model->workers && status == VV_KERNEL_OK; i++) {
         VvModelWorker *worker = &model->worker[i];
-        status = vv_speech_worker_open(parts->speech, &worker->speech);
+        if (!model->on_device)
+            status = vv_speech_worker_open(parts->speech, &worker->speech);
         if (status == VV_KERNEL_OK && !model->on_device)
             status = vv_codec_worker_open(parts->codec, &worker->codec);
         if (status == VV_KERNEL_OK && !model->on_device)
@@ -102,7 +106,7 @@ static VvKernelStatus open_workers(VvModel *model) {
     }
     if (status == VV_KERNEL_OK && model->on_device) {
         const VvDenoiserWindow window = vv_model_staged(model);
-        status = vv_model_device_open(&model->device, parts->denoiser, parts->codec, model->avatar.info.max_batch);
+        status = vv_model_device_open(&model->device, parts, model->avatar.info.max_batch, model->workers);
         if (status == VV_KERNEL_OK)
             status = vv_model_device_warm_up(&model->device, &window);
     } else if (status == VV_KERNEL_OK && model->workers > 1) {

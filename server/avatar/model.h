@@ -27,10 +27,11 @@ typedef struct VvModelOptions {
 int vv_model_open(const char *folder, const VvKernels *kernels, const VvModelOptions *options, VvAvatar **avatar,
                   VvModelProblem *problem);
 
-/* Where the last step's processor time went, microseconds of the thread that called it; of a model only. */
+/* Where the last step's time went, microseconds of the thread that called it: processor time, or where the model runs
+ * on a device, time that passed; of a model only. */
 typedef struct VvModelTimes {
     int64_t speech, head;             /* the encoder's, the generator's */
-    int64_t context, condition, flow; /* the denoiser's, of the first item */
+    int64_t context, condition, flow; /* the denoiser's, of the first item; 0 on a device */
     int64_t denoise;                  /* all items */
     int64_t decode, deliver;          /* the codec's; copies to the caller's pictures, and the state's */
 } VvModelTimes;

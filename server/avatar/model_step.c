@@ -13,15 +13,19 @@ static int character_of(const VvModel *model, const VvAvatarItem *item) {
     return item->character >= 0 && item->character < model->parts.characters ? item->character : 0;
 }
 
-/* The item's speech tokens, of the rows that the worker holds. */
+/* What an item is to hear, of the rows that the worker holds. */
+static VvSpeechSteps heard_of(const VvModel *model, const VvModelWorker *worker) {
+    const VvDenoiserInfo *info = vv_denoiser_info(model->parts.denoiser);
+    return (VvSpeechSteps){.rows = worker->rows,
+                           .row_count = VV_SPEECH_ROWS,
+                           .first = 2 * (VV_SPEECH_PAST_FRAMES - info->before),
+                           .count = info->speech_tokens};
+}
+
 static VvKernelStatus hear(VvModel *model, VvModelWorker *worker, int index) {
     const VvDenoiserInfo *info = vv_denoiser_info(model->parts.denoiser);
-    const VvSpeechSteps steps = {.rows = worker->rows,
-                                 .row_count = VV_SPEECH_ROWS,
-                                 .first = 2 * (VV_SPEECH_PAST_FRAMES - info->before),
-                                 .count = info->speech_tokens,
-                                 .hidden =
-                                     model->staging.speech + (ptrdiff_t)index * info->speech_tokens * info->speech};
+    VvSpeechSteps steps = heard_of(model, worker);
+    steps.hidden = model->staging.speech + (ptrdiff_t)index * info->speech_tokens * info->speech;
     return vv_speech_encode(worker->speech, &steps);
 }
 
@@ -100,78 +104,85 @@ static int dealt(const VvModel *model) {
 
 /* ---- codec ------------------------------------------------------------------------------------------------------- */
 
-/* The latents of an item's frame, ready for the codec. */
-static VvKernelStatus place_frame(VvModel *model, int index) {
+/* Whether a frame's latents are numbers. */
+static bool is_finite(const VvModel *model, int index) {
+    const float *dz = model->staging.fresh + (ptrdiff_t)index * model->sizes.z_count;
+    bool all = true;
+    for (int i = 0; i < model->sizes.z_count; i++)
+        all = all && isfinite(dz[i]);
+    return all;
+}
+
+/* The frames from `first` on, of which it is said how many they are and where their latents are. */
+static VvKernelStatus draw(VvModel *model, VvCodecWorker *codec, int first, VvCodecFrames frames) {
+    const VvModelStaging *s = &model->staging;
+    for (int i = first; i < first + frames.count; i++) {
+        if (!is_finite(model, i))
+            return VV_KERNEL_BACKEND;
+        s->characters[i] = character_of(model, model->items[i / VV_WINDOW_FRAMES]);
+    }
+    frames.characters = s->characters + first;
+    frames.i420 = s->i420 + (size_t)first * model->frame_bytes;
+    return vv_codec_decode(codec, &frames);
+}
+
+/* One frame at a time: in a batch it would cost a processor the same. */
+static VvKernelStatus decode(VvModel *model, VvModelWorker *worker, int index) {
     const VvDenoiserInfo *info = vv_denoiser_info(model->parts.denoiser);
     const VvModelStaging *s = &model->staging;
     const int count = model->sizes.z_count, who = character_of(model, model->items[index / VV_WINDOW_FRAMES]);
     const float *dz = s->fresh + (ptrdiff_t)index * count, *still = model->parts.z + (ptrdiff_t)who * count;
     float *z = s->z + (ptrdiff_t)index * count;
-    for (int i = 0; i < count; i++) {
-        if (!isfinite(dz[i]))
-            return VV_KERNEL_BACKEND;
+    for (int i = 0; i < count; i++)
         z[i] = still[i] + dz[i] * info->spread[i % info->latent];
-    }
-    s->characters[index] = who;
-    return VV_KERNEL_OK;
-}
-
-/* `count` frames, whose latents are there. */
-static VvKernelStatus draw(VvModel *model, VvCodecWorker *codec, int index, int count) {
-    const VvModelStaging *s = &model->staging;
-    const VvCodecFrames frames = {.count = count,
-                                  .z = s->z + (ptrdiff_t)index * model->sizes.z_count,
-                                  .characters = s->characters + index,
-                                  .i420 = s->i420 + (size_t)index * model->frame_bytes};
-    return vv_codec_decode(codec, &frames);
-}
-
-/* One at a time: in a batch it would cost a processor the same. */
-static VvKernelStatus decode(VvModel *model, VvModelWorker *worker, int index) {
-    const VvKernelStatus status = place_frame(model, index);
-    return status == VV_KERNEL_OK ? draw(model, worker->codec, index, 1) : status;
+    return draw(model, worker->codec, index, (VvCodecFrames){.count = 1, .z = z});
 }
 
 /* ---- on a device ------------------------------------------------------------------------------------------------- */
 
 VvDenoiserWindow vv_model_staged(const VvModel *model) {
     const VvModelStaging *s = &model->staging;
-    return (VvDenoiserWindow){.speech = s->speech,
-                              .coarse = s->coarse,
-                              .emotion = s->emotion,
-                              .told = s->told,
-                              .mask = s->mask,
-                              .fresh = s->fresh};
+    return (VvDenoiserWindow){
+        .coarse = s->coarse, .emotion = s->emotion, .told = s->told, .mask = s->mask, .fresh = s->fresh};
 }
 
-static VvKernelStatus denoise_all(VvModel *model) {
+/* What the device is to know of an item, beside what all items have in staging. */
+static void put(VvModel *model, const VvModelWorker *worker, int index) {
+    const VvAvatarItem *item = model->items[index];
     const VvDenoiserInfo *info = vv_denoiser_info(model->parts.denoiser);
+    const VvSpeechSteps steps = heard_of(model, worker);
     const ptrdiff_t frame = model->sizes.z_count;
     VvModelDevice *device = &model->device;
-    for (int i = 0; i < model->count; i++) {
-        const VvAvatarItem *item = model->items[i];
-        const float *overlap = item->state->dz + vv_model_state_kept(item->state, item->kept) * frame;
-        memcpy(device->overlap + i * info->overlap * frame, overlap, (size_t)(info->overlap * frame) * sizeof(float));
-        memcpy(device->reference + i * frame, model->parts.reference + character_of(model, item) * frame,
-               (size_t)frame * sizeof(float));
-        device->seeds[i] = item->seed;
-        device->windows[i] = item->window;
-    }
-    const VvDenoiserWindow window = vv_model_staged(model);
-    return vv_model_device_denoise(device, &window, model->count);
+    vv_model_device_put(device, model->count, index, &steps);
+    memcpy(device->overlap + index * info->overlap * frame,
+           item->state->dz + vv_model_state_kept(item->state, item->kept) * frame,
+           (size_t)(info->overlap * frame) * sizeof(float));
+    memcpy(device->reference + index * frame, model->parts.reference + character_of(model, item) * frame,
+           (size_t)frame * sizeof(float));
+    device->seeds[index] = item->seed;
+    device->windows[index] = item->window;
 }
 
-static VvKernelStatus decode_all(VvModel *model) {
-    const int frames = model->count * VV_WINDOW_FRAMES;
-    VvKernelStatus status = VV_KERNEL_OK;
-    for (int i = 0; i < frames && status == VV_KERNEL_OK; i++)
-        status = place_frame(model, i);
-    /* A piece at a time: its pictures fit into the memory that copies go through. */
-    for (int i = 0; i < frames && status == VV_KERNEL_OK; i += VV_MODEL_DEVICE_FRAMES) {
-        const int left = frames - i;
-        status = draw(model, model->device.codec, i, left < VV_MODEL_DEVICE_FRAMES ? left : VV_MODEL_DEVICE_FRAMES);
-    }
+/* Speech, then latents, of all items. */
+static VvKernelStatus denoise_all(VvModel *model, VvModelTimes *times) {
+    const VvDenoiserWindow window = vv_model_staged(model);
+    const VvTime begin = vv_now();
+    VvTensor tokens;
+    VvKernelStatus status = vv_model_device_hear(&model->device, model->count, &tokens);
+    const VvTime heard = vv_now();
+    if (status == VV_KERNEL_OK)
+        status = vv_model_device_denoise(&model->device, model->count, tokens, &window);
+    times->speech += heard - begin;
+    times->denoise = vv_now() - heard;
     return status;
+}
+
+/* The frames from `first` on, a piece of them: its pictures fit into the memory that copies go through. */
+static VvKernelStatus decode_piece(VvModel *model, VvCodecWorker *codec, int first) {
+    const int left = model->count * VV_WINDOW_FRAMES - first;
+    const int count = left < VV_MODEL_DEVICE_FRAMES ? left : VV_MODEL_DEVICE_FRAMES;
+    const VvTensor latents = vv_tensor_items(model->device.z, first, count);
+    return draw(model, codec, first, (VvCodecFrames){.count = count, .latents = latents});
 }
 
 /* ---- the step ---------------------------------------------------------------------------------------------------- */
@@ -181,7 +192,7 @@ static void note(VvModelWorker *worker, VvKernelStatus status) {
         worker->status = status;
 }
 
-/* Whether no worker has met an error so far. */
+/* Whether no worker has met an error. */
 static bool all_well(const VvModel *model) {
     for (int i = 0; i < model->workers; i++)
         if (model->worker[i].status != VV_KERNEL_OK)
@@ -190,67 +201,56 @@ static bool all_well(const VvModel *model) {
 }
 
 /* The calling thread's worker measures; the others do not ask for the time. */
-static VvTime now_for(int index) {
-    return index == 0 ? vv_thread_cpu() : 0;
+static VvTime now_for(const VvModel *model, int index) {
+    return index ? 0 : model->on_device ? vv_now() : vv_thread_cpu();
 }
 
-/* The first part: speech and head of the items that this worker gets. */
+/* The first part: speech and head of the items that this worker gets. On a device, what there is to be heard. */
 static void prepare(VvModel *model, int index, VvModelTimes *times) {
     VvModelWorker *worker = &model->worker[index];
     for (int i; (i = next_of(model, 0, model->count)) >= 0;) {
-        const VvTime begin = now_for(index);
+        const VvTime begin = now_for(model, index);
         vv_model_rows(model->items[i], model->ahead, worker->rows);
-        note(worker, hear(model, worker, i));
-        const VvTime heard = now_for(index);
+        if (model->on_device)
+            put(model, worker, i);
+        else
+            note(worker, hear(model, worker, i));
+        const VvTime heard = now_for(model, index);
         measure(model, worker, i);
         move_head(model, worker, i);
         times->speech += heard - begin;
-        times->head += now_for(index) - heard;
+        times->head += now_for(model, index) - heard;
     }
 }
 
 /* The second part. */
-static void make_latents(VvModel *model, int index) {
+static void make_latents(VvModel *model, int index, VvModelTimes *times) {
     VvModelWorker *worker = &model->worker[index];
     if (model->on_device) {
-        if (index == 0 && all_well(model))
-            note(worker, denoise_all(model));
+        if (index == 0)
+            note(worker, denoise_all(model, times));
         return;
     }
+    const VvTime begin = now_for(model, index);
     for (int i = index; i < dealt(model); i += model->workers)
         note(worker, denoise(model, worker->alone, 0, i));
     for (int i = dealt(model); i < model->count; i++)
         note(worker, denoise(model, model->together, index, i));
+    times->denoise = now_for(model, index) - begin;
 }
 
 /* The third part. */
 static void make_frames(VvModel *model, int index) {
     VvModelWorker *worker = &model->worker[index];
+    const int frames = model->count * VV_WINDOW_FRAMES, piece = VV_MODEL_DEVICE_FRAMES;
     if (model->on_device) {
-        if (index == 0 && worker->status == VV_KERNEL_OK)
-            note(worker, decode_all(model));
+        if (index < model->device.codecs)
+            for (int i; (i = next_of(model, 1, (frames + piece - 1) / piece)) >= 0;)
+                note(worker, decode_piece(model, model->device.codec[index], i * piece));
         return;
     }
-    for (int i; (i = next_of(model, 1, model->count * VV_WINDOW_FRAMES)) >= 0;)
+    for (int i; (i = next_of(model, 1, frames)) >= 0;)
         note(worker, decode(model, worker, i));
-}
-
-static void work(void *ctx, int index) {
-    VvModel *model = ctx;
-    VvModelTimes times = {0};
-    model->worker[index].status = VV_KERNEL_OK;
-    prepare(model, index, &times);
-    vv_pool_meet(model->pool);
-    const VvTime prepared = now_for(index);
-    make_latents(model, index);
-    vv_pool_meet(model->pool);
-    const VvTime denoised = now_for(index);
-    make_frames(model, index);
-    vv_pool_meet(model->pool);
-    times.denoise = denoised - prepared;
-    times.decode = now_for(index) - denoised;
-    if (index == 0)
-        model->times = times;
 }
 
 static void copy_plane(VvPicture *to, int plane, const uint8_t *from, int width, int height) {
@@ -274,6 +274,27 @@ static void deliver(VvModel *model, int index) {
                            model->staging.head + (ptrdiff_t)index * VV_WINDOW_FRAMES);
 }
 
+static void work(void *ctx, int index) {
+    VvModel *model = ctx;
+    VvModelTimes times = {0};
+    model->worker[index].status = VV_KERNEL_OK;
+    prepare(model, index, &times);
+    vv_pool_meet(model->pool);
+    make_latents(model, index, &times);
+    vv_pool_meet(model->pool);
+    const VvTime denoised = now_for(model, index);
+    make_frames(model, index);
+    vv_pool_meet(model->pool);
+    const VvTime decoded = now_for(model, index);
+    if (all_well(model))
+        for (int i; (i = next_of(model, 2, model->count)) >= 0;)
+            deliver(model, i);
+    times.decode = decoded - denoised;
+    times.deliver = now_for(model, index) - decoded;
+    if (index == 0)
+        model->times = times;
+}
+
 static bool valid(const VvModel *model, const VvAvatarItem *item) {
     bool fits = item && item->state && item->speech && item->kept >= 0 && item->kept <= VV_WINDOW_FRAMES &&
                 item->user_rows >= 0;
@@ -294,21 +315,17 @@ int vv_model_step(VvAvatar *avatar, VvAvatarItem *items[], int count) {
         return 0;
     model->items = items;
     model->count = count;
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < VV_MODEL_LISTS; i++)
         atomic_store_explicit(&model->next[i], 0, memory_order_relaxed); /* the run's begin passes it on */
     vv_pool_run(model->pool, work, model);
     for (int i = 0; i < model->workers; i++)
         if (model->worker[i].status != VV_KERNEL_OK)
             return model->worker[i].status == VV_KERNEL_MEMORY ? -ENOMEM : -EIO;
-    const VvTime begin = vv_thread_cpu();
-    for (int i = 0; i < count; i++)
-        deliver(model, i);
-    const VvDenoiserTimes denoiser = model->on_device
-                                         ? vv_model_device_times(&model->device, count)
-                                         : vv_denoiser_times(dealt(model) ? model->worker[0].alone : model->together);
+    if (model->on_device)
+        return 0; /* what the denoiser's parts take there, nobody knows */
+    const VvDenoiserTimes denoiser = vv_denoiser_times(dealt(model) ? model->worker[0].alone : model->together);
     model->times.context = denoiser.context;
     model->times.condition = denoiser.condition;
     model->times.flow = denoiser.steps;
-    model->times.deliver = vv_thread_cpu() - begin;
     return 0;
 }

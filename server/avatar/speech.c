@@ -4,7 +4,10 @@
  * steps that the layers after it look at: what is wanted at the end, and what the taps in between reach. A layer's
  * input is gathered by normalising it once for each tap, into that tap's channels. The stream of numbers between the
  * layers is f32 and changes in place; the layers' products are of the table's compute type, the first and the heads,
- * which are small, f32. */
+ * which are small, f32.
+ *
+ * Many items lie one after another along the steps, each with its own past and what is ahead of it. So an item's wanted
+ * steps never reach another's; the steps in between do, and are left out at the end. */
 #include "server/avatar/speech.h"
 #include "server/avatar/speech_net.h"
 
@@ -18,21 +21,21 @@
 struct VvSpeechEncoder {
     VvSpeechNet net;
     VvSpeechEncoderInfo info;
-    int steps;      /* that a run gives */
-    int heard;      /* that it reads: with the past of the first and what is ahead of the last */
-    size_t scratch; /* bytes that the layers need */
+    int steps; /* that a run gives of an item */
+    int heard; /* that it reads of one: with the past of the first and what is ahead of the last */
 };
 
 /* What a worker keeps; f32. */
 typedef struct Buffers {
-    VvTensor pairs, h;             /* of all steps that are heard */
-    VvTensor hidden, mouth, phone; /* of those that are wanted */
-    VvTensor scratch;
-    size_t end; /* of them in the arena */
+    VvTensor pairs, h;     /* of all steps that are heard */
+    VvTensor hidden;       /* of those that are wanted */
+    VvTensor mouth, phone; /* the same, of a single item */
+    size_t end;            /* of them in the arena */
 } Buffers;
 
 struct VvSpeechWorker {
     VvSpeechEncoder *encoder;
+    int items;
     VvStream *stream;
     VvRecording *recording; /* NULL: the table records nothing */
     VvArena arena;
@@ -72,7 +75,7 @@ static void linear(Pass *p, VvLinear *layer, VvTensor src, VvTensor residual, Vv
 
 static void norm(Pass *p, VvTensor src, VvTensor dst) {
     if (runs(p))
-        p->status = p->net->kernels->norm(p->stream, src, (VvTensor){0}, (VvTensor){0}, dst);
+        p->status = p->net->kernels->norm(p->stream, &(VvNorm){.h = src, .dst = dst});
 }
 
 static void silu(Pass *p, VvTensor gate, VvTensor value, VvTensor dst) {
@@ -101,13 +104,24 @@ static VvTensor gated(Pass *p, const VvSpeechLayer *layer, VvTensor h) {
     return kept;
 }
 
-/* b->pairs to the hidden states of the wanted steps, not yet normalised. */
-static VvTensor graph(Pass *p, const Buffers *b) {
+/* Steps [items * each,1,channels], seen as a row for each item. */
+static VvTensor by_item(VvTensor steps, int items) {
+    return vv_tensor(steps.data, steps.type, steps.device, 2,
+                     (const int[]){items, steps.shape[0] / items * steps.shape[2]});
+}
+
+/* b->pairs to b->hidden. */
+static void graph(Pass *p, const VvSpeechEncoder *e, int items, const Buffers *b) {
+    const int width = p->net->width;
     VvTensor h = b->h;
     linear(p, p->net->enter, b->pairs, (VvTensor){0}, h);
     for (int i = 0; i < p->net->layers; i++)
         h = gated(p, &p->net->layer[i], h);
-    return h;
+    norm(p, h, items == 1 ? b->hidden : h);
+    if (items > 1 && runs(p))
+        p->status = p->net->kernels->convert(
+            p->stream, vv_tensor_channels(by_item(b->h, items), e->info.past * width, e->steps * width),
+            by_item(b->hidden, items));
 }
 
 static void heads(Pass *p, const Buffers *b, bool mouth, bool phone) {
@@ -117,16 +131,14 @@ static void heads(Pass *p, const Buffers *b, bool mouth, bool phone) {
         linear(p, p->net->phone, b->hidden, (VvTensor){0}, b->phone);
 }
 
-static Buffers take_buffers(VvArena *arena, const VvSpeechEncoder *e) {
+static Buffers take_buffers(VvArena *arena, const VvSpeechEncoder *e, int items) {
     const VvSpeechNet *net = &e->net;
-    Buffers b = {.pairs = take(arena, VV_F32, e->heard, VV_SPEECH_PAIR),
-                 .h = take(arena, VV_F32, e->heard, net->width),
-                 .hidden = take(arena, VV_F32, e->steps, net->width),
-                 .mouth = take(arena, VV_F32, e->steps, net->mouths.count),
-                 .phone = take(arena, VV_F32, e->steps, net->phones.count)};
-    if (e->scratch) {
-        const int bytes = (int)e->scratch;
-        b.scratch = vv_arena_take(arena, VV_U8, 1, &bytes);
+    Buffers b = {.pairs = take(arena, VV_F32, items * e->heard, VV_SPEECH_PAIR),
+                 .h = take(arena, VV_F32, items * e->heard, net->width),
+                 .hidden = take(arena, VV_F32, items * e->steps, net->width)};
+    if (items == 1) {
+        b.mouth = take(arena, VV_F32, e->steps, net->mouths.count);
+        b.phone = take(arena, VV_F32, e->steps, net->phones.count);
     }
     b.end = arena->used;
     return b;
@@ -149,14 +161,19 @@ static void describe(VvSpeechEncoder *e) {
     e->heard = e->info.past + e->steps + e->info.ahead;
 }
 
-/* Walks the graph once, and learns what a worker needs. */
-static VvKernelStatus plan(VvSpeechEncoder *e) {
+static size_t aligned(size_t bytes) {
+    return (bytes + VV_ARENA_ALIGN - 1) / VV_ARENA_ALIGN * VV_ARENA_ALIGN;
+}
+
+/* Walks the graph once for so many items, and learns what a worker needs: all bytes, and of these the scratch's. */
+static VvKernelStatus plan(VvSpeechEncoder *e, int items, size_t *bytes, size_t *scratch) {
     VvArena arena = vv_arena_plan(e->net.kernels);
-    const Buffers b = take_buffers(&arena, e);
-    Pass pass = {.net = &e->net, .arena = &arena, .scratch = &e->scratch};
-    graph(&pass, &b);
-    heads(&pass, &b, true, true);
-    e->info.worker_bytes = arena.peak + (e->scratch + VV_ARENA_ALIGN - 1) / VV_ARENA_ALIGN * VV_ARENA_ALIGN;
+    const Buffers b = take_buffers(&arena, e, items);
+    Pass pass = {.net = &e->net, .arena = &arena, .scratch = scratch};
+    *scratch = 0;
+    graph(&pass, e, items, &b);
+    heads(&pass, &b, items == 1, items == 1);
+    *bytes = arena.peak + aligned(*scratch);
     return arena.failed ? VV_KERNEL_MEMORY : pass.status;
 }
 
@@ -179,7 +196,8 @@ int vv_speech_encoder_open(const VvWeights *weights, const VvKernels *kernels, i
     if (error)
         goto fail;
     describe(e);
-    const VvKernelStatus status = plan(e);
+    size_t scratch;
+    const VvKernelStatus status = plan(e, 1, &e->info.worker_bytes, &scratch);
     if (status != VV_KERNEL_OK) {
         *problem = (VvModelProblem){.kernels = status};
         snprintf(problem->text, sizeof problem->text, "the speech encoder on %s: %s", kernels->name,
@@ -210,7 +228,7 @@ const VvSpeechEncoderInfo *vv_speech_encoder_info(const VvSpeechEncoder *encoder
 
 /* ---- workers ----------------------------------------------------------------------------------------------------- */
 
-/* Where the table records: all from the pairs to the normalised hidden states. */
+/* Where the table records: all from the pairs to the hidden states. */
 static VvKernelStatus record(VvSpeechWorker *w) {
     const VvKernels *kernels = w->encoder->net.kernels;
     Pass pass = {.net = &w->encoder->net, .stream = w->stream, .arena = &w->arena};
@@ -218,37 +236,55 @@ static VvKernelStatus record(VvSpeechWorker *w) {
     VvKernelStatus status = kernels->record(w->stream);
     if (status != VV_KERNEL_OK)
         return status;
-    const VvTensor h = graph(&pass, &w->buffers);
-    norm(&pass, h, w->buffers.hidden);
+    graph(&pass, w->encoder, w->items, &w->buffers);
     status = kernels->recorded(w->stream, &w->recording);
     return pass.status != VV_KERNEL_OK ? pass.status : status;
 }
 
+static VvKernelStatus open_memory(VvSpeechWorker *w, size_t bytes, size_t scratch) {
+    const VvSpeechEncoder *e = w->encoder;
+    w->pairs = calloc((size_t)w->items * (size_t)e->heard, VV_SPEECH_PAIR * sizeof *w->pairs);
+    VvKernelStatus status = w->pairs ? vv_arena_open(&w->arena, e->net.kernels, bytes) : VV_KERNEL_MEMORY;
+    if (status != VV_KERNEL_OK)
+        return status;
+    const int room = (int)scratch;
+    VvTensor memory = {0};
+    if (scratch)
+        memory = vv_arena_take(&w->arena, VV_U8, 1, &room);
+    w->buffers = take_buffers(&w->arena, e, w->items);
+    return e->net.kernels->stream_open(memory, &w->stream);
+}
+
+/* Libraries make some objects when they first see a buffer, and memory is touched: not in the first run. */
+static VvKernelStatus warm_up(VvSpeechWorker *w) {
+    const VvKernels *kernels = w->encoder->net.kernels;
+    Pass pass = {.net = &w->encoder->net, .stream = w->stream, .arena = &w->arena};
+    graph(&pass, w->encoder, w->items, &w->buffers);
+    heads(&pass, &w->buffers, w->items == 1, w->items == 1);
+    VvKernelStatus status = kernels->wait(w->stream);
+    status = pass.status != VV_KERNEL_OK ? pass.status : status;
+    return status == VV_KERNEL_OK && kernels->record ? record(w) : status;
+}
+
 VvKernelStatus vv_speech_worker_open(VvSpeechEncoder *encoder, VvSpeechWorker **worker) {
-    const VvKernels *kernels = encoder->net.kernels;
-    VvSpeechWorker *w = calloc(1, sizeof *w);
+    return vv_speech_worker_open_many(encoder, 1, worker);
+}
+
+VvKernelStatus vv_speech_worker_open_many(VvSpeechEncoder *encoder, int items, VvSpeechWorker **worker) {
+    size_t bytes, scratch;
     *worker = NULL;
+    if (items < 1 || items > VV_SPEECH_ITEMS_MAX)
+        return VV_KERNEL_SHAPE;
+    VvSpeechWorker *w = calloc(1, sizeof *w);
     if (!w)
         return VV_KERNEL_MEMORY;
     w->encoder = encoder;
-    w->pairs = malloc((size_t)encoder->heard * VV_SPEECH_PAIR * sizeof *w->pairs);
-    VvKernelStatus status = w->pairs ? VV_KERNEL_OK : VV_KERNEL_MEMORY;
+    w->items = items;
+    VvKernelStatus status = plan(encoder, items, &bytes, &scratch);
     if (status == VV_KERNEL_OK)
-        status = vv_arena_open(&w->arena, kernels, encoder->info.worker_bytes);
-    if (status == VV_KERNEL_OK) {
-        w->buffers = take_buffers(&w->arena, encoder);
-        status = kernels->stream_open(w->buffers.scratch, &w->stream);
-    }
-    /* Libraries make some objects when they first see a buffer, and memory is touched: not in the first run. */
-    if (status == VV_KERNEL_OK) {
-        Pass pass = {.net = &encoder->net, .stream = w->stream, .arena = &w->arena};
-        graph(&pass, &w->buffers);
-        heads(&pass, &w->buffers, true, true);
-        status = kernels->wait(w->stream);
-        status = pass.status != VV_KERNEL_OK ? pass.status : status;
-    }
-    if (status == VV_KERNEL_OK && kernels->record)
-        status = record(w);
+        status = open_memory(w, bytes, scratch);
+    if (status == VV_KERNEL_OK)
+        status = warm_up(w);
     if (status == VV_KERNEL_OK)
         *worker = w;
     else
@@ -270,11 +306,11 @@ void vv_speech_worker_close(VvSpeechWorker **worker) {
 
 /* ---- a run ------------------------------------------------------------------------------------------------------- */
 
-/* The rows that the run hears, scaled as speech.py does; silence where there are none. */
-static void gather(VvSpeechWorker *w, const VvSpeechSteps *s) {
+void vv_speech_encode_put(VvSpeechWorker *w, int item, const VvSpeechSteps *s) {
     const VvSpeechEncoder *e = w->encoder;
     const int64_t first = ((int64_t)s->first - e->info.past) * VV_SPEECH_STEP_ROWS;
-    float *pair = w->pairs;
+    float *pair = w->pairs + (ptrdiff_t)item * e->heard * VV_SPEECH_PAIR;
+    /* Scaled as speech.py does; silence where there are no rows. */
     for (int i = 0; i < e->heard * VV_SPEECH_STEP_ROWS; i++, pair += VV_MEL_BANDS) {
         const int64_t at = first + i;
         const float *row = at >= 0 && at < s->row_count ? s->rows + at * VV_MEL_BANDS : NULL;
@@ -283,45 +319,48 @@ static void gather(VvSpeechWorker *w, const VvSpeechSteps *s) {
     }
 }
 
+/* What was laid down to the hidden states, of all items. */
+static Pass run(VvSpeechWorker *w) {
+    const VvSpeechEncoder *e = w->encoder;
+    Pass pass = {.net = &e->net, .stream = w->stream, .arena = &w->arena};
+    vv_arena_rewind(&w->arena, w->buffers.end);
+    pass.status = e->net.kernels->upload(w->stream, w->pairs, w->buffers.pairs);
+    if (!w->recording)
+        graph(&pass, e, w->items, &w->buffers);
+    else if (pass.status == VV_KERNEL_OK)
+        pass.status = e->net.kernels->replay(w->stream, w->recording);
+    return pass;
+}
+
+/* When all that was asked for is done: the first error, or the device's. */
+static VvKernelStatus finish(const Pass *p) {
+    const VvKernelStatus status = p->net->kernels->wait(p->stream);
+    return p->status != VV_KERNEL_OK ? p->status : status;
+}
+
 /* The first `count` steps of a result to the host. */
 static void download(Pass *p, VvTensor result, int count, float *host) {
     if (host && p->status == VV_KERNEL_OK)
         p->status = p->net->kernels->download(p->stream, vv_tensor_items(result, 0, count), host);
 }
 
-/* [1,count,width] seen as [count,1,width]. */
-static VvTensor by_steps(VvTensor tokens) {
-    tokens.shape[0] = tokens.shape[1];
-    tokens.shape[1] = 1;
-    return tokens;
-}
-
 VvKernelStatus vv_speech_encode(VvSpeechWorker *worker, const VvSpeechSteps *s) {
-    const VvSpeechEncoder *e = worker->encoder;
     const Buffers *b = &worker->buffers;
-    const int shape[] = {1, s->count, e->info.width};
-    if (s->count < 1 || s->count > e->steps || s->row_count < 0)
+    if (s->count < 1 || s->count > worker->encoder->steps || s->row_count < 0 || worker->items != 1)
         return VV_KERNEL_SHAPE;
-    if (s->tokens.rank && !vv_tensor_is(s->tokens, s->tokens.type, 3, shape))
-        return VV_KERNEL_SHAPE;
-    Pass pass = {.net = &e->net, .stream = worker->stream, .arena = &worker->arena};
-    vv_arena_rewind(&worker->arena, b->end);
-    gather(worker, s);
-    pass.status = e->net.kernels->upload(worker->stream, worker->pairs, b->pairs);
-    if (worker->recording && !s->tokens.rank) {
-        if (pass.status == VV_KERNEL_OK)
-            pass.status = e->net.kernels->replay(worker->stream, worker->recording);
-    } else {
-        const VvTensor h = graph(&pass, b);
-        if (s->tokens.rank)
-            norm(&pass, vv_tensor_items(h, 0, s->count), by_steps(s->tokens));
-        if (s->hidden || s->mouth || s->phone)
-            norm(&pass, h, b->hidden);
-    }
+    vv_speech_encode_put(worker, 0, s);
+    Pass pass = run(worker);
     heads(&pass, b, s->mouth, s->phone);
     download(&pass, b->hidden, s->count, s->hidden);
     download(&pass, b->mouth, s->count, s->mouth);
     download(&pass, b->phone, s->count, s->phone);
-    const VvKernelStatus status = e->net.kernels->wait(worker->stream);
-    return pass.status != VV_KERNEL_OK ? pass.status : status;
+    return finish(&pass);
+}
+
+VvKernelStatus vv_speech_encode_many(VvSpeechWorker *worker, VvTensor *tokens) {
+    const Pass pass = run(worker);
+    const VvTensor hidden = worker->buffers.hidden;
+    *tokens = vv_tensor(hidden.data, hidden.type, hidden.device, 3,
+                        (const int[]){worker->items, worker->encoder->steps, hidden.shape[2]});
+    return finish(&pass);
 }

@@ -21,6 +21,7 @@
 
 #define VV_SPEECH_STEP_ROWS 2   /* rows of log-mel a step */
 #define VV_SPEECH_STEPS_MAX 512 /* of one run */
+#define VV_SPEECH_ITEMS_MAX 128 /* that are encoded at once */
 
 typedef struct VvSpeechEncoder VvSpeechEncoder;
 typedef struct VvSpeechWorker VvSpeechWorker;
@@ -32,7 +33,7 @@ typedef struct VvSpeechEncoderInfo {
     const char *const *mouth; /* [mouths] names: "opening" in cm, and shapes of the face such as "jawOpen", 0..1 */
     const char *const *phone; /* [phones] names */
     size_t parameters;        /* weights and biases */
-    size_t worker_bytes;      /* of a worker: buffers and scratch memory */
+    size_t worker_bytes;      /* of a worker for one item: buffers and scratch memory */
 } VvSpeechEncoderInfo;
 
 /* Reads the config ("speech.width", ...) and the tensors ("speech.enter.weight", ...) of `weights`, which may be closed
@@ -59,14 +60,27 @@ typedef struct VvSpeechSteps {
     const float *rows; /* [row_count][VV_MEL_BANDS], host memory; NULL if row_count is 0 */
     int row_count;     /* at least 0 */
     int first, count;  /* the steps that are wanted: any first, 1 to the encoder's `steps`; fewer cost the same */
-    VvTensor tokens;   /* out: [1,count,width] f32 or bf16 on the table's device; no tensor: not wanted */
-    float *hidden;     /* out: [count][width], the same on the host; NULL: not wanted */
+    float *hidden;     /* out: [count][width]; NULL: not wanted */
     float *mouth;      /* out: [count][mouths], in the units of each; NULL: not wanted */
     float *phone;      /* out: [count][phones], logits; NULL: not wanted */
 } VvSpeechSteps;
 
-/* Encodes; what was asked for is there when it returns. VV_KERNEL_SHAPE: `count` or `row_count` out of bounds, or
- * `tokens` of another shape; nothing is written then. */
+/* Encodes; what was asked for is there when it returns. VV_KERNEL_SHAPE: `count` or `row_count` out of bounds, or a
+ * worker for many; nothing is written then. */
 VvKernelStatus vv_speech_encode(VvSpeechWorker *worker, const VvSpeechSteps *steps);
+
+/* ---- many voices at once, for a device ------------------------------------------------------------------------------
+ *
+ * A worker for `items` (1..VV_SPEECH_ITEMS_MAX) runs the layers over all of them in one go, and leaves what comes of it
+ * on the device. An item gets what it gets alone. Opening one plans layers: no worker of the encoder may be at work. */
+VvKernelStatus vv_speech_worker_open_many(VvSpeechEncoder *encoder, int items, VvSpeechWorker **worker);
+
+/* Lays down what one of the items (0..items - 1) is to hear: of `steps` the rows and `first` count. An item of which
+ * nothing is laid down hears what it heard before. Threads may do it at once, for different items. */
+void vv_speech_encode_put(VvSpeechWorker *worker, int item, const VvSpeechSteps *steps);
+
+/* Encodes the items; all is done when it returns. `tokens`: f32 [items, the encoder's steps, width] on the table's
+ * device, which lasts until the next run. */
+VvKernelStatus vv_speech_encode_many(VvSpeechWorker *worker, VvTensor *tokens);
 
 #endif

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "test/cuda-emu/emu.h"
+#include "test/cuda-emu/block.h"
 #include "test/cuda-emu/fiber.h"
 
 #ifdef EMU_ASAN
@@ -21,13 +21,7 @@
 EmuSize emu_thread_at, emu_block_at, emu_block_size, emu_grid_size;
 unsigned emu_lane;
 
-enum {
-    COPIES_MAX = 256,    /* outstanding, of one thread */
-    FENCE_BYTES = 64,    /* behind every shared variable */
-    NOT_A_NUMBER = 0xff, /* as every byte: NaN as f32, f64 and bf16 */
-    VARIABLES_MAX = 64,  /* of a kernel */
-    SHARED_BYTES = EMU_SHARED_MAX + VARIABLES_MAX * 2 * FENCE_BYTES + FENCE_BYTES
-};
+enum { COPIES_MAX = 256 /* outstanding, of one thread */ };
 
 typedef struct Copy {
     void *dst;
@@ -43,12 +37,6 @@ typedef struct Thread {
     int copy_count, group; /* the group that copies now join */
 } Thread;
 
-/* Where threads wait. */
-typedef struct Meeting {
-    unsigned short waiting[EMU_THREADS_MAX];
-    int count;
-} Meeting;
-
 typedef struct Warp {
     Meeting meeting;
     EmuTogether together;
@@ -63,7 +51,7 @@ typedef struct Variable {
 } Variable;
 
 static Thread threads[EMU_THREADS_MAX];
-static _Alignas(1024) unsigned char shared[SHARED_BYTES];
+_Alignas(1024) unsigned char emu_shared_memory[EMU_SHARED_BYTES];
 
 static struct {
     int opened, count, ended;
@@ -77,7 +65,7 @@ static struct {
     Warp warps[EMU_THREADS_MAX / EMU_LANES];
     size_t shared_used, dynamic_size;
     unsigned char *dynamic;
-    Variable variables[VARIABLES_MAX];
+    Variable variables[EMU_VARIABLES_MAX];
     int variable_count;
     uint64_t random;
 } emu;
@@ -97,7 +85,7 @@ void emu_die(const char *format, ...) {
 }
 
 /* splitmix64 */
-static uint32_t random_below(uint32_t below) {
+uint32_t emu_random_below(uint32_t below) {
     uint64_t x = emu.random += 0x9e3779b97f4a7c15;
     x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
     x = (x ^ x >> 27) * 0x94d049bb133111eb;
@@ -109,14 +97,19 @@ static uint32_t random_below(uint32_t below) {
 /* Goes on with any thread that can; with the host when all have ended. The current thread is left where it is. */
 static void yield(void) {
     Thread *left = emu.current, *next = NULL;
+    while (emu_async_arrives(emu.ready_count == 0) && emu.ready_count == 0)
+        ;
     if (emu.ready_count > 0) {
-        const uint32_t chosen = random_below((uint32_t)emu.ready_count);
+        const uint32_t chosen = emu_random_below((uint32_t)emu.ready_count);
         next = &threads[emu.ready[chosen]];
         emu.ready[chosen] = emu.ready[--emu.ready_count];
     } else if (emu.ended < emu.count) {
+        const char *why;
+        const int waiting = emu_async_waiting(&why);
         emu_die(
-            "nobody can go on: some of %d threads have ended or wait elsewhere (%d ended, %d at the block's barrier)",
-            emu.count, emu.ended, emu.block.count);
+            "nobody can go on: some of %d threads have ended or wait elsewhere (%d ended, %d at the block's barrier, "
+            "%d at barriers in shared memory%s)",
+            emu.count, emu.ended, emu.block.count, waiting, why);
     }
     emu.current = next;
     if (next) {
@@ -137,10 +130,23 @@ static bool meet(Meeting *meeting, int wanted) {
     return meeting->count == wanted;
 }
 
-static void part(Meeting *meeting) {
+void emu_wake(Meeting *meeting) {
     for (int i = 0; i < meeting->count; i++)
         make_ready(meeting->waiting[i]);
     meeting->count = 0;
+}
+
+void emu_wait_at(Meeting *meeting) {
+    meeting->waiting[meeting->count++] = (unsigned short)emu.current->number;
+    yield();
+}
+
+unsigned emu_thread_number(void) {
+    return emu.current->number;
+}
+
+static void part(Meeting *meeting) {
+    emu_wake(meeting);
     yield(); /* the last one to come is not always the first to go on */
 }
 
@@ -174,19 +180,20 @@ const EmuPart *emu_warp_meets(EmuTogether together, const EmuPart *mine, void (*
 
 /* A new variable, behind the others and a fence. */
 static void *take_shared(const void *key, size_t size, size_t align) {
-    const size_t at = (emu.shared_used + FENCE_BYTES + align - 1) / align * align;
-    if (size > EMU_SHARED_MAX || at + size + FENCE_BYTES > SHARED_BYTES || emu.variable_count == VARIABLES_MAX)
+    const size_t at = (emu.shared_used + EMU_FENCE_BYTES + align - 1) / align * align;
+    if (size > EMU_SHARED_MAX || at + size + EMU_FENCE_BYTES > EMU_SHARED_BYTES ||
+        emu.variable_count == EMU_VARIABLES_MAX)
         emu_die("more shared memory than a block has");
     emu.shared_used = at + size;
     emu.variables[emu.variable_count++] = (Variable){key, at, size};
-    UNFENCE(shared + at, size);
-    return shared + at;
+    UNFENCE(emu_shared_memory + at, size);
+    return emu_shared_memory + at;
 }
 
 void *emu_shared(const void *key, size_t size, size_t align) {
     for (int i = 0; i < emu.variable_count; i++)
         if (emu.variables[i].key == key)
-            return shared + emu.variables[i].at;
+            return emu_shared_memory + emu.variables[i].at;
     return take_shared(key, size, align);
 }
 
@@ -205,36 +212,63 @@ static void open_shared(void) {
 /* Whether the fences are as they were (the address sanitizer has seen to it at once); then all is as before the block.
  */
 static void close_shared(void) {
-    const size_t used = emu.shared_used + FENCE_BYTES;
+    const size_t used = emu.shared_used + EMU_FENCE_BYTES;
 #ifndef EMU_ASAN
     for (size_t i = 0, variable = 0; i < used; i++) {
         if (variable < (size_t)emu.variable_count && i == emu.variables[variable].at)
             i += emu.variables[variable++].size;
-        if (shared[i] != NOT_A_NUMBER)
+        if (emu_shared_memory[i] != EMU_NOT_A_NUMBER)
             emu_die("some thread wrote outside its shared variables");
     }
 #endif
-    UNFENCE(shared, used);
-    memset(shared, NOT_A_NUMBER, used);
-    FENCE(shared, used);
+    UNFENCE(emu_shared_memory, used);
+    memset(emu_shared_memory, EMU_NOT_A_NUMBER, used);
+    FENCE(emu_shared_memory, used);
 }
 
-static bool in_variable(const unsigned char *address) {
-    for (int i = 0; i < emu.variable_count; i++)
-        if (address >= shared + emu.variables[i].at && address < shared + emu.variables[i].at + emu.variables[i].size)
+size_t emu_shared_used(void) {
+    return emu.shared_used;
+}
+
+bool emu_in_variable(const void *address, size_t bytes) {
+    const unsigned char *first = address;
+    for (int i = 0; i < emu.variable_count; i++) {
+        const unsigned char *variable = emu_shared_memory + emu.variables[i].at;
+        if (first >= variable && first + bytes <= variable + emu.variables[i].size)
             return true;
+    }
     return false;
 }
 
+void emu_each_variable(void (*show)(size_t at, size_t bytes)) {
+    for (int i = 0; i < emu.variable_count; i++)
+        show(emu.variables[i].at, emu.variables[i].size);
+}
+
+uint32_t emu_shared_address(const void *address) {
+    if (!emu_in_variable(address, 1))
+        emu_die("the shared address of what is not in shared memory");
+    return (uint32_t)((const unsigned char *)address - emu_shared_memory);
+}
+
+/* NULL: zeros. */
+static void copy_now(Thread *thread, unsigned char *dst, const void *src) {
+    if (src)
+        memcpy(dst, src, EMU_CHUNK);
+    else
+        memset(dst, 0, EMU_CHUNK);
+    emu_async_copied(dst, thread->number);
+}
+
 void emu_copy(void *dst, const void *src) {
-    if ((uintptr_t)dst % 16 || (uintptr_t)src % 16)
+    if ((uintptr_t)dst % EMU_CHUNK || (uintptr_t)src % EMU_CHUNK)
         emu_die("an asynchronous copy of misaligned addresses");
-    if (!in_variable(dst))
+    if (!emu_in_variable(dst, EMU_CHUNK))
         emu_die("an asynchronous copy to outside of shared memory");
     if (emu.current->copy_count == COPIES_MAX)
         emu_die("more than %d asynchronous copies of a thread", COPIES_MAX);
-    if (random_below(4) == 0)
-        memcpy(dst, src, 16);
+    if (emu_random_below(4) == 0)
+        copy_now(emu.current, dst, src);
     else
         emu.current->copies[emu.current->copy_count++] = (Copy){dst, src, emu.current->group};
 }
@@ -247,7 +281,7 @@ void emu_copy_wait(int groups) {
     Thread *thread = emu.current;
     int done = 0;
     while (done < thread->copy_count && thread->copies[done].group < thread->group - groups)
-        memcpy(thread->copies[done].dst, thread->copies[done].src, 16), done++;
+        copy_now(thread, thread->copies[done].dst, thread->copies[done].src), done++;
     thread->copy_count -= done;
     memmove(thread->copies, thread->copies + done, (size_t)thread->copy_count * sizeof *thread->copies);
 }
@@ -261,6 +295,7 @@ static void live(void) {
         emu.body(emu.context);
         if (emu.current->copy_count)
             emu_die("ends with asynchronous copies that it never waited for");
+        emu_async_thread_ends();
         emu.ended++;
         yield();
     }
@@ -268,6 +303,7 @@ static void live(void) {
 
 static void run_block(void) {
     open_shared();
+    emu_async_open();
     emu.ended = emu.ready_count = 0;
     emu.current = NULL;
     for (unsigned i = 0; i < (unsigned)emu.count; i++) {
@@ -279,6 +315,7 @@ static void run_block(void) {
         make_ready(i);
     }
     yield();
+    emu_async_close();
     close_shared();
 }
 
@@ -286,8 +323,8 @@ static void open_emulator(void) {
     if (!emu.opened) {
         const char *seed = getenv("VV_EMU_SEED");
         emu.random = seed ? strtoull(seed, NULL, 0) : 1;
-        memset(shared, NOT_A_NUMBER, SHARED_BYTES);
-        FENCE(shared, SHARED_BYTES);
+        memset(emu_shared_memory, EMU_NOT_A_NUMBER, EMU_SHARED_BYTES);
+        FENCE(emu_shared_memory, EMU_SHARED_BYTES);
     }
     for (; emu.opened < emu.count; emu.opened++)
         fiber_open(&threads[emu.opened].fiber, live);
@@ -317,7 +354,7 @@ void emu_launch(EmuSize grid, EmuSize block, size_t dynamic_shared, void (*body)
     emu_block_size = block;
     open_emulator();
     /* Any block may come first: a walk over all of them by a step that shares no factor with their number. */
-    size_t step = 1 + random_below((uint32_t)blocks), at = random_below((uint32_t)blocks);
+    size_t step = 1 + emu_random_below((uint32_t)blocks), at = emu_random_below((uint32_t)blocks);
     while (common_factor(step, blocks) != 1)
         step++;
     for (size_t i = 0; i < blocks; i++, at = (at + step) % blocks) {

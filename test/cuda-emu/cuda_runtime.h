@@ -262,13 +262,17 @@ template <typename Kernel> static inline cudaError_t cudaFuncSetAttribute(Kernel
 
 /* How many multiprocessors there are decides how work is cut into blocks; with the order of threads, that changes too.
  * Few, so that small tests fill them; one; or so many that they do not. */
-static inline int emu_processors() {
+static inline unsigned emu_seed() {
     const char *seed = getenv("VV_EMU_SEED");
-    return seed && atoi(seed) % 3 == 2 ? 1 : seed && atoi(seed) % 3 == 0 ? 100 : 4;
+    return seed ? static_cast<unsigned>(strtoull(seed, nullptr, 0)) : 1;
 }
+static inline int emu_processors() {
+    return emu_seed() % 3 == 2 ? 1 : emu_seed() % 3 == 0 ? 100 : 4;
+}
+/* Odd seeds bring a Hopper device, 9.0, even ones an older one, 8.0. */
 static inline cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int) {
     *value = attribute == cudaDevAttrMultiProcessorCount      ? emu_processors()
-             : attribute == cudaDevAttrComputeCapabilityMajor ? 8
+             : attribute == cudaDevAttrComputeCapabilityMajor ? (emu_seed() % 2 ? 9 : 8)
                                                               : 0;
     return cudaSuccess;
 }
@@ -315,6 +319,12 @@ static inline cudaError_t cudaMemcpy(void *dst, const void *src, size_t bytes, c
     memmove(dst, src, bytes);
     return cudaSuccess;
 }
+static inline cudaError_t cudaMemcpy2D(void *dst, size_t dst_pitch, const void *src, size_t src_pitch, size_t width,
+                                       size_t height, cudaMemcpyKind) {
+    for (size_t i = 0; i < height; i++)
+        memmove(static_cast<char *>(dst) + i * dst_pitch, static_cast<const char *>(src) + i * src_pitch, width);
+    return cudaSuccess;
+}
 static inline cudaError_t cudaMemsetAsync(void *dst, int value, size_t bytes, cudaStream_t) {
     memset(dst, value, bytes);
     return cudaSuccess;
@@ -334,6 +344,25 @@ static inline cudaError_t cudaStreamSynchronize(cudaStream_t) {
     return cudaSuccess;
 }
 static inline cudaError_t cudaDeviceSynchronize() {
+    return cudaSuccess;
+}
+
+/* Events tell times that mean nothing: which of several ways is taken for the fastest changes with the seed. */
+static inline cudaError_t cudaEventCreate(cudaEvent_t *event) {
+    *event = nullptr;
+    return cudaSuccess;
+}
+static inline cudaError_t cudaEventDestroy(cudaEvent_t) {
+    return cudaSuccess;
+}
+static inline cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) {
+    return cudaSuccess;
+}
+static inline cudaError_t cudaEventSynchronize(cudaEvent_t) {
+    return cudaSuccess;
+}
+static inline cudaError_t cudaEventElapsedTime(float *milliseconds, cudaEvent_t, cudaEvent_t) {
+    *milliseconds = static_cast<float>(emu_random_below(1000) + 1) / 1000.0f;
     return cudaSuccess;
 }
 

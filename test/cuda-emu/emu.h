@@ -11,6 +11,8 @@
  * that not all threads reach, lanes of a warp that meet in different operations, misaligned addresses, copies that
  * nobody waits for.
  *
+ * What a Hopper device has besides is in async.c: barriers in shared memory, bulk copies, products of a warpgroup.
+ *
  * Launches from several threads take turns. VV_EMU_SEED in the environment sets the seed. */
 #ifndef VV_TEST_CUDA_EMU_H
 #define VV_TEST_CUDA_EMU_H
@@ -35,6 +37,9 @@ extern unsigned emu_lane;
 /* Runs body(context) once for every thread of every block; returns when all have ended. */
 void emu_launch(EmuSize grid, EmuSize block, size_t dynamic_shared, void (*body)(void *), void *context);
 
+/* A number below `below`, of the order that the seed gives. */
+uint32_t emu_random_below(uint32_t below);
+
 /* Ends the program with a message that names the thread, printf-like. */
 void emu_die(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
@@ -44,7 +49,17 @@ void emu_die(const char *format, ...) __attribute__((noreturn, format(printf, 1,
 void emu_block_meets(void);
 
 /* What the lanes of a warp can do together. */
-typedef enum EmuTogether { EMU_SYNC, EMU_SHUFFLE, EMU_VOTE, EMU_LOAD_MATRIX, EMU_MULTIPLY } EmuTogether;
+typedef enum EmuTogether {
+    EMU_SYNC,
+    EMU_SHUFFLE,
+    EMU_VOTE,
+    EMU_LOAD_MATRIX,
+    EMU_MULTIPLY,
+    EMU_PRODUCT_FENCE,
+    EMU_PRODUCT,
+    EMU_PRODUCT_COMMIT,
+    EMU_PRODUCT_WAIT
+} EmuTogether;
 
 /* What one lane brings, or is given. */
 typedef struct EmuPart {
@@ -52,6 +67,11 @@ typedef struct EmuPart {
         uint32_t words[12];
         uint64_t wide;
         const void *address;
+        struct {
+            float *sums;
+            uint64_t a, b; /* descriptors */
+            int count;     /* of sums */
+        } product;
     };
 } EmuPart;
 
@@ -67,12 +87,28 @@ void *emu_shared(const void *key, size_t size, size_t align);
 /* The block's dynamic shared memory. */
 unsigned char *emu_dynamic_shared(void);
 
-/* Copies 16 bytes to shared memory: at once, or when the thread waits. */
+/* A shared address as instructions take it: the number of the byte. */
+uint32_t emu_shared_address(const void *address);
+
+/* Copies 16 bytes to shared memory, zeros if `src` is NULL: at once, or when the thread waits. */
 void emu_copy(void *dst, const void *src);
 
 /* Ends a group of copies; waits until all but the last `groups` are done. */
 void emu_copy_commit(void);
 void emu_copy_wait(int groups);
+
+/* ---- Hopper (async.c); kernels/cuda/instructions_hopper.cuh says what each is ------------------------------------ */
+
+void emu_barrier_init(uint64_t *at, unsigned count);
+void emu_barrier_init_done(void);
+void emu_barrier_arrive(const uint64_t *at, unsigned bytes); /* 0: tells of none */
+void emu_barrier_wait(const uint64_t *at, unsigned parity);
+void emu_copy_bulk(void *dst, const void *src, unsigned bytes, const uint64_t *at);
+void emu_async_fence(void);
+void emu_product_fence(void);
+void emu_product_multiply(float *sums, int count, uint64_t a, uint64_t b);
+void emu_product_commit(void);
+void emu_product_wait(int groups);
 
 #ifdef __cplusplus
 }

@@ -1,24 +1,16 @@
 /* The emulator's own test: it runs what is right, and finds what is wrong. A race shows as a wrong number in some of
  * many launches; what a device would let pass in silence must end the program, here a child's. Prints TAP. */
-#include <cuda_runtime.h>
-#include <stdio.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include "kernels/cuda/common.cuh"
+#include "test/cuda-emu/faults.h"
 
 namespace vv {
 namespace {
 
-enum { THREADS = 96, LAUNCHES = 40 };
+enum { THREADS = 96 };
 
 template <typename... Parameters, typename... Arguments>
 void run(void (*kernel)(Parameters...), size_t dynamic_shared, Arguments... arguments) {
-    cudaLaunchConfig_t config = {};
-    config.gridDim = dim3(3, 2);
-    config.blockDim = dim3(THREADS);
-    config.dynamicSmemBytes = dynamic_shared;
-    cudaLaunchKernelEx(&config, kernel, arguments...);
+    run_threads(THREADS, kernel, dynamic_shared, arguments...);
 }
 
 /* ---- what is right ----------------------------------------------------------------------------------------------- */
@@ -200,28 +192,15 @@ __global__ void misaligned_row() {
     load_matrices(words, &rows[1]);
 }
 
-/* Whether a launch ends the program. */
-template <typename Launch> bool dies(Launch launch) {
-    fflush(stdout);
-    const pid_t child = fork();
-    if (child == 0) {
-        if (!freopen("/dev/null", "w", stderr))
-            _exit(0);
-        launch();
-        _exit(0);
-    }
-    int status = 0;
-    return child > 0 && waitpid(child, &status, 0) == child && status != 0;
-}
-
 int failures, number;
+
+} // namespace
 
 void expect(bool truth, const char *what) {
     printf("%sok %d - the emulator: %s\n", truth ? "" : "not ", ++number, what);
     failures += !truth;
 }
 
-} // namespace
 } // namespace vv
 
 int main() {
@@ -242,6 +221,7 @@ int main() {
     expect(dies([] { run(outside_of_dynamic, 64); }), "writing behind dynamic shared memory");
     expect(dies([] { run(copy_forgotten, 16, static_cast<const float *>(from)); }), "copies that are forgotten");
     expect(dies([] { run(misaligned_row, 0); }), "a matrix's row that is misaligned");
+    expect_hopper();
     printf("1..%d\n", number);
     return failures != 0;
 }

@@ -96,6 +96,9 @@ static inline void load_matrices_transposed(uint32_t (&words)[4], const void *ro
 static inline void copy_async(void *shared, const void *src) {
     emu_copy(shared, src);
 }
+static inline void copy_async_or_zeros(void *shared, const void *src, bool there) {
+    emu_copy(shared, there ? src : nullptr);
+}
 static inline void copy_commit() {
     emu_copy_commit();
 }

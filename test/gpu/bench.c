@@ -1,8 +1,10 @@
 /* What the CUDA backend's kernels cost, and whole windows: time, operations or bytes a second, share of the peak.
  *
- * usage: bench [--kernels=cuda] [--batch=32] [--model=FOLDER] [--tflops=N] [--gbytes=N]
+ * usage: bench [--kernels=cuda] [--batch=32] [--model=FOLDER] [--tflops=N] [--gbytes=N] [--table=FILE]
  * Peaks are the chip's as its maker tells them; without them, the best that a large product and a large copy reach
  * here. A kernel is asked for REPEATS times in one recording, so that what is timed is the device and not the asking.
+ * The table has a line for each, with tabs: name, microseconds, percent of the peak; for a window: "window BATCH",
+ * the median's microseconds, the p99's, sessions in real time.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +15,8 @@
 #include "server/base/clock.h"
 
 enum { REPEATS = 20, ROUNDS = 5, CHANNELS = 256, HEADS = 4, PLACES = 64, TOKENS = 320, KEPT = 272, SCRATCH = 64 << 20 };
+
+static FILE *table; /* NULL: none is wanted */
 
 typedef struct Bench {
     const VvKernels *kernels;
@@ -31,6 +35,7 @@ typedef struct Job {
     VvDecoupled decoupled;
     VvWarp warp;
     VvBlend blend;
+    VvNorm norm;
     const uint64_t *seeds;
 } Job;
 
@@ -104,10 +109,11 @@ static void row(const char *name, double seconds, double amount, const char *uni
     if (peak > 0)
         printf(" %6.1f %%", 100 * amount / seconds / peak);
     printf("\n");
+    if (table)
+        fprintf(table, "%s\t%.2f\t%.1f\n", name, 1e6 * seconds, 100 * amount / seconds / peak);
 }
 
-/* ---- operations
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- operations -------------------------------------------------------------------------------------------------- */
 
 static VvKernelStatus run_linear(const Bench *b, const Job *j) {
     return b->kernels->linear(b->stream, j->linear, j->a, j->c, j->c);
@@ -122,10 +128,7 @@ static VvKernelStatus run_decoupled(const Bench *b, const Job *j) {
     return b->kernels->decoupled(b->stream, &j->decoupled);
 }
 static VvKernelStatus run_norm(const Bench *b, const Job *j) {
-    return b->kernels->norm(b->stream, j->a, j->b, j->b, j->c);
-}
-static VvKernelStatus run_gated_add(const Bench *b, const Job *j) {
-    return b->kernels->gated_add(b->stream, j->a, j->b, j->c);
+    return b->kernels->norm(b->stream, &j->norm);
 }
 static VvKernelStatus run_rotary(const Bench *b, const Job *j) {
     return b->kernels->rotary(b->stream, HEADS, j->a, j->b, j->c);
@@ -141,9 +144,6 @@ static VvKernelStatus run_warp(const Bench *b, const Job *j) {
 }
 static VvKernelStatus run_blend(const Bench *b, const Job *j) {
     return b->kernels->blend(b->stream, &j->blend);
-}
-static VvKernelStatus run_i420(const Bench *b, const Job *j) {
-    return b->kernels->i420(b->stream, j->a, j->c);
 }
 
 static float *weights_of(size_t count) {
@@ -267,23 +267,22 @@ static void bench_rest(Bench *bench, int n) {
     gate.rank = 2, gate.shape[0] = n, gate.shape[1] = CHANNELS;
     VvTensor angles = tokens(bench, VV_F32, 1, TOKENS, CHANNELS / HEADS);
     angles.rank = 2, angles.shape[0] = TOKENS, angles.shape[1] = CHANNELS / HEADS;
-    bench_bytes(bench, "norm", (Job){.run = run_norm, .a = h, .b = gate, .c = x}, bytes_of(h, gate, x));
-    bench_bytes(bench, "gated_add", (Job){.run = run_gated_add, .a = x, .b = gate, .c = h}, bytes_of(h, x, h));
+    Job norm = {.run = run_norm, .norm = {.h = h, .scale = gate, .shift = gate, .dst = x}};
+    bench_bytes(bench, "norm", norm, bytes_of(h, gate, x));
+    norm.norm.y = x, norm.norm.gate = gate;
+    bench_bytes(bench, "norm of a sum, in place of what is added", norm, bytes_of(h, x, h) + bytes_of(gate, x, gate));
     bench_bytes(bench, "rotary", (Job){.run = run_rotary, .a = x, .b = angles, .c = x}, bytes_of(x, angles, x));
     vv_arena_rewind(&bench->arena, mark);
     const int frames = n < 16 ? 5 * n : 80;
     const VvTensor flow = some(bench, VV_F32, frames, 64, 64, 2), maps = some(bench, VV_BF16, frames, 128, 128, 16);
     const VvTensor moved = some(bench, VV_BF16, frames, 128, 128, 16), portrait = some(bench, VV_U8, 1, 256, 256, 3);
-    const VvTensor pixels = some(bench, VV_U8, frames, 256, 256, 3);
     const VvTensor planes = vv_arena_take(&bench->arena, VV_U8, 3, (const int[]){frames, 384, 256});
     Job warp = {.run = run_warp}, blend = {.run = run_blend};
     warp.warp = (VvWarp){.src = maps, .flow = flow, .dst = moved};
-    blend.blend = (VvBlend){.portrait = portrait, .flow = flow, .painted = moved, .dst = pixels};
+    blend.blend = (VvBlend){.portrait = portrait, .flow = flow, .painted = moved, .planes = planes};
     printf("of %d frames:\n", frames);
     bench_bytes(bench, "warp 128x128x16", warp, bytes_of(maps, flow, moved));
-    bench_bytes(bench, "blend 256x256x3", blend, bytes_of(moved, flow, pixels));
-    bench_bytes(bench, "i420 256x256", (Job){.run = run_i420, .a = pixels, .c = planes},
-                bytes_of(pixels, planes, portrait));
+    bench_bytes(bench, "blend 256x256x3 to I420", blend, bytes_of(moved, flow, planes));
     const VvTensor small = vv_tensor_channels(moved, 0, 16);
     const VvTensor large = some(bench, VV_BF16, frames, 256, 256, 16);
     bench_bytes(bench, "upsample2 128x128x16", (Job){.run = run_upsample2, .a = small, .c = large},
@@ -300,14 +299,21 @@ static double peak_of_copies(Bench *bench, int pictures) {
     return 2.0 * (double)vv_tensor_bytes(a) / seconds;
 }
 
-/* ---- whole windows
- * --------------------------------------------------------------------------------------------------- */
+/* ---- whole windows ----------------------------------------------------------------------------------------------- */
 
 enum { STEPS = 40 };
 
 static int by_time(const void *a, const void *b) {
     const VvTime x = *(const VvTime *)a, y = *(const VvTime *)b;
     return (x > y) - (x < y);
+}
+
+/* Where the time of a step went. */
+static void print_parts(const VvModelTimes *t) {
+    const int64_t parts[] = {t->head, t->speech, t->denoise, t->decode, t->deliver};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        printf(" %8.2f", (double)parts[i] / 1e3);
+    printf("\n");
 }
 
 /* Times of steps with `batch` sessions; false if the model takes no such batch. */
@@ -339,9 +345,11 @@ static bool bench_batch(VvAvatar *avatar, int batch) {
         qsort(times, STEPS, sizeof *times, by_time);
         const double median = (double)times[STEPS / 2] / 1e3, worst = (double)times[STEPS * 99 / 100] / 1e3;
         const VvModelTimes part = vv_model_times(avatar);
-        printf("%5d %10.2f ms %10.2f ms %12.0f   denoiser %.2f ms, decoder %.2f ms\n", batch, median, worst,
-               worst < VV_WINDOW_FRAMES * 40 ? batch * VV_WINDOW_FRAMES * 40 / median : 0, (double)part.denoise / 1e3,
-               (double)part.decode / 1e3);
+        const double sessions = worst < VV_WINDOW_FRAMES * 40 ? batch * VV_WINDOW_FRAMES * 40 / median : 0;
+        printf("%5d %8.2f %8.2f %12.0f   ", batch, median, worst, sessions);
+        if (table)
+            fprintf(table, "window %d\t%.1f\t%.1f\t%.0f\n", batch, 1e3 * median, 1e3 * worst, sessions);
+        print_parts(&part);
     }
     for (int i = 0; items && i < batch; i++) {
         if (items[i].state)
@@ -355,7 +363,7 @@ static bool bench_batch(VvAvatar *avatar, int batch) {
 }
 
 static bool bench_windows(const VvKernels *kernels, const char *folder) {
-    static const int batches[] = {1, 8, 32, 128};
+    static const int batches[] = {1, 8, 32, 64, 128};
     const VvModelOptions options = {.max_batch = VV_MODEL_BATCH_MAX};
     VvModelProblem problem;
     VvAvatar *avatar;
@@ -364,16 +372,17 @@ static bool bench_windows(const VvKernels *kernels, const char *folder) {
         fprintf(stderr, "bench: %s\n", problem.text);
         return false;
     }
-    printf("windows of 200 ms, %s, model in %s:\n%5s %13s %13s %12s\n", kernels->name, folder, "batch", "step p50",
-           "p99", "in real time");
+    printf("windows of 200 ms, %s, model in %s; ms a step, and its parts in the last of them:\n", kernels->name,
+           folder);
+    printf("%5s %8s %8s %12s    %8s %8s %8s %8s %8s\n", "batch", "p50", "p99", "in real time", "head", "speech",
+           "denoiser", "decoder", "deliver");
     for (size_t i = 0; i < sizeof batches / sizeof *batches && good; i++)
         good = bench_batch(avatar, batches[i]);
     avatar->close(&avatar);
     return good;
 }
 
-/* ----------------------------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------------------------------------------------------ */
 
 static const char *option(int count, char **arguments, const char *name, const char *other) {
     const size_t length = strlen(name);
@@ -391,6 +400,14 @@ int main(int count, char **arguments) {
         fprintf(stderr, "bench: no such kernels on this machine\n");
         return 77;
     }
+    const char *file = option(count, arguments, "--table=", "");
+    if (*file && !(table = fopen(file, "w"))) {
+        fprintf(stderr, "bench: %s cannot be written\n", file);
+        return 1;
+    }
+    setvbuf(stdout, NULL, _IOLBF, 0); /* what was measured stays if the rest takes too long */
+    if (table)
+        setvbuf(table, NULL, _IOLBF, 0);
     VvTensor scratch = {0};
     /* A processor's table is only here to try the program: less will do. */
     const int large = bench.kernels->record ? 4096 : 256;
@@ -420,5 +437,10 @@ int main(int count, char **arguments) {
     bench_rest(&bench, n);
     bench.kernels->stream_close(&bench.stream);
     vv_arena_close(&bench.arena);
-    return *folder && !bench_windows(bench.kernels, folder);
+    bool good = !*folder || bench_windows(bench.kernels, folder);
+    if (table && fclose(table) != 0) {
+        fprintf(stderr, "bench: %s cannot be written\n", file);
+        good = false;
+    }
+    return !good;
 }

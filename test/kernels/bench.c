@@ -206,10 +206,6 @@ static void run_blend(const Job *job) {
     bench_must(job->kernels->blend(job->stream, &job->blend), "blend");
 }
 
-static void run_i420(const Job *job) {
-    bench_must(job->kernels->i420(job->stream, job->a, job->c), "i420");
-}
-
 /* Times a job on both tables; `bytes` is what it reads and writes. */
 void bench_bytes(Bench *bench, const char *name, int times, Job job, double bytes) {
     job.kernels = bench->kernels, job.stream = bench->stream;
@@ -268,12 +264,14 @@ static void bench_rest(Bench *bench) {
     job.blend = (VvBlend){.portrait = bench_some(bench, VV_U8, 1, 256, 256, 3),
                           .flow = bench_some(bench, VV_F32, 1, 64, 64, 2),
                           .painted = bench_some(bench, type, 1, 128, 128, 16),
-                          .dst = bench_some(bench, VV_U8, 1, 256, 256, 3)};
-    bench_bytes(bench, "blend 256x256x3", 1, job, 2.0 * 256 * 256 * 3 + 128.0 * 128 * 16 * (double)vv_type_size(type));
-    bench_simple(bench, "i420 256x256", 1, run_i420, job.blend.portrait,
-                 vv_arena_take(&bench->arena, VV_U8, 3, (const int[]){1, 384, 256}));
+                          .planes = vv_arena_take(&bench->arena, VV_U8, 3, (const int[]){1, 384, 256})};
+    const double read = 256 * 256 * 3 + 128.0 * 128 * 16 * (double)vv_type_size(type);
+    bench_bytes(bench, "blend 256x256x3 to I420", 1, job, read + 384 * 256);
     printf("one frame decoded, all of the above: %.2f ms\n", 1e3 * bench->total);
     printf("not in a frame:\n");
+    job.blend.planes = (VvTensor){0};
+    job.blend.dst = bench_some(bench, VV_U8, 1, 256, 256, 3);
+    bench_bytes(bench, "blend 256x256x3 to RGB", 0, job, read + 256 * 256 * 3);
     bench_conv(bench, 0, 5, 8, 192, 192, false); /* a window of five frames at once */
     bench_conv(bench, 0, 5, 32, 96, 96, false);
     bench_simple(bench, "relu 128x128x32", 0, run_relu, bench_some(bench, type, 1, 128, 128, 32),

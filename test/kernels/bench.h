@@ -21,9 +21,10 @@ typedef struct Job {
     void (*run)(const struct Job *job);
     VvConv *conv;
     VvLinear *linear;
-    VvTensor a, b, c, d;
+    VvTensor a, b, c;
     VvWarp warp;
     VvBlend blend;
+    VvNorm norm;
     VvAttention attention;
     VvDecoupled decoupled;
 } Job;

@@ -15,11 +15,11 @@ static void run_decoupled(const Job *job) {
 }
 
 static void run_norm(const Job *job) {
-    bench_must(job->kernels->norm(job->stream, job->a, job->b, job->d, job->c), "norm");
+    bench_must(job->kernels->norm(job->stream, &job->norm), "norm");
 }
 
-static void run_gated_add(const Job *job) {
-    bench_must(job->kernels->gated_add(job->stream, job->a, job->b, job->c), "gated_add");
+static void run_insert(const Job *job) {
+    bench_must(job->kernels->insert(job->stream, 0, job->a, job->b, job->c), "insert");
 }
 
 static void run_embed(const Job *job) {
@@ -120,10 +120,14 @@ static void bench_rows(Bench *bench) {
     angles.rank = 2, angles.shape[0] = TOKENS, angles.shape[1] = SIZE, angles.shape[2] = 0;
     place.rank = 2, place.shape[0] = PLACES, place.shape[1] = CHANNELS, place.shape[2] = 0;
     const VvTensor frame = bench_tokens(bench, VV_F32, 1, TOKENS / PLACES, CHANNELS);
-    bench_bytes(bench, "norm 320x256", 0, (Job){.run = run_norm, .a = h, .b = table, .d = table, .c = x},
-                bytes_of(h, x, table));
-    bench_bytes(bench, "gated_add 320x256", 0, (Job){.run = run_gated_add, .a = x, .b = table, .c = h},
-                bytes_of(h, h, x));
+    VvNorm norm = {.h = h, .scale = table, .shift = table, .dst = x};
+    bench_bytes(bench, "norm 320x256", 0, (Job){.run = run_norm, .norm = norm}, bytes_of(h, x, table));
+    norm.y = wide, norm.gate = table;
+    bench_bytes(bench, "norm 320x256 of a sum", 0, (Job){.run = run_norm, .norm = norm},
+                bytes_of(h, h, x) + bytes_of(wide, table, none));
+    const VvTensor longer = bench_tokens(bench, VV_F32, 1, 2 * TOKENS, CHANNELS);
+    bench_bytes(bench, "insert 320x256", 0, (Job){.run = run_insert, .a = h, .b = place, .c = longer},
+                bytes_of(h, h, place));
     bench_bytes(bench, "embed 320x256", 0, (Job){.run = run_embed, .a = place, .b = frame, .c = h},
                 bytes_of(h, h, place));
     bench_bytes(bench, "rotary 320x256, in place", 0, (Job){.run = run_rotary, .a = x, .b = angles, .c = x},

@@ -157,18 +157,26 @@ static void rows(Check *check) {
     for (int i = 0; i < 8; i++) {
         const int n = 1 + i % 3, t = 1 + check_below(check, 9), d = 8 * (1 + check_below(check, 40));
         const VvDataType type = i % 2 ? VV_BF16 : VV_F32;
-        const VvTensor h = tokens(check, VV_F32, n, t, d, 4), want = check_twin(check, h),
-                       y = tokens(check, type, n, t, d, 4);
+        const VvTensor h = tokens(check, VV_F32, n, t, d, 4), y = tokens(check, type, n, t, d, 4),
+                       longer = tokens(check, VV_F32, n, t + 3, d, 4), wanted = check_twin(check, longer);
         const VvTensor scale = table(check, n, d), shift = table(check, n, d), got = tokens(check, type, n, t, d, 1),
                        expected = check_twin(check, got);
+        const VvNorm sum = {.h = h, .y = y, .gate = shift, .scale = scale, .shift = shift, .dst = got};
+        VvNorm wanted_sum = sum, of_sum = {.h = h, .scale = scale, .shift = shift, .dst = expected};
         const VvKernels *k = check->kernels, *ref = check->ref;
         check_case(check, "%dx%dx%d, %s", n, t, d, vv_type_name(type));
-        check_status(check, k->gated_add(check->stream, y, scale, h), VV_KERNEL_OK);
-        check_status(check, ref->gated_add(check->ref_stream, y, scale, want), VV_KERNEL_OK);
-        check_equal(check, h, want, 4 * 12 * ldexp(1, -24));
-        check_status(check, k->norm(check->stream, h, scale, shift, got), VV_KERNEL_OK);
-        check_status(check, ref->norm(check->ref_stream, h, scale, shift, expected), VV_KERNEL_OK);
+        wanted_sum.h = check_twin(check, h), wanted_sum.dst = check_twin(check, got);
+        check_status(check, k->norm(check->stream, &sum), VV_KERNEL_OK);
+        check_status(check, ref->norm(check->ref_stream, &wanted_sum), VV_KERNEL_OK);
+        check_equal(check, h, wanted_sum.h, 4 * 12 * ldexp(1, -24));
+        check_status(check, ref->norm(check->ref_stream, &of_sum), VV_KERNEL_OK);
         check_equal(check, got, expected, 3 * sqrt(d) * (4 + d / 2.0) * ldexp(1, -24));
+        check_status(check, k->norm(check->stream, &(VvNorm){.h = h, .dst = got}), VV_KERNEL_OK);
+        check_status(check, ref->norm(check->ref_stream, &(VvNorm){.h = h, .dst = expected}), VV_KERNEL_OK);
+        check_equal(check, got, expected, 3 * sqrt(d) * (4 + d / 2.0) * ldexp(1, -24));
+        check_status(check, k->insert(check->stream, i % 4, y, scale, longer), VV_KERNEL_OK);
+        check_status(check, ref->insert(check->ref_stream, i % 4, y, scale, wanted), VV_KERNEL_OK);
+        check_equal(check, longer, wanted, 0);
         const VvTensor factor = check_twin(check, expected);
         check_status(check, k->silu(check->stream, y, factor, got), VV_KERNEL_OK);
         check_status(check, ref->silu(check->ref_stream, y, factor, expected), VV_KERNEL_OK);

@@ -132,25 +132,37 @@ static void blend(Check *check) {
     check_free_all(check);
 }
 
-static void i420(Check *check) {
+/* One colour everywhere, the portrait's own. */
+static void planes(Check *check) {
     static const double colours[4][6] = {
         {255, 255, 255, 235, 128, 128}, {0, 0, 0, 16, 128, 128}, {255, 0, 0, 63, 102, 240}, {0, 0, 255, 32, 240, 118}};
-    const VvTensor rgb = check_picture(check, VV_U8, 1, 2, 2, 3),
-                   dst = check_tensor(check, VV_U8, 3, (const int[]){1, 3, 2});
+    const VvTensor flow = check_picture(check, VV_F32, 1, 1, 1, 2), painted = check_picture(check, VV_F32, 1, 2, 2, 4);
+    VvBlend blend = {.portrait = check_picture(check, VV_U8, 1, 2, 2, 3),
+                     .flow = flow,
+                     .painted = painted,
+                     .planes = check_tensor(check, VV_U8, 3, (const int[]){1, 3, 2})};
+    check_put_all(flow, (const double[]){0, 0});
+    check_put_all(painted, (const double[]){0, 0, 0, 40, 0, 0, 0, 40, 0, 0, 0, 40, 0, 0, 0, 40});
     for (size_t i = 0; i < 4; i++) {
         const double *k = colours[i];
         check_case(check, "colour %zu", i);
         for (size_t row = 0; row < 4; row++)
             for (int c = 0; c < 3; c++)
-                check_put(rgb, row, c, k[c]);
-        check_status(check, check->kernels->i420(check->stream, rgb, dst), VV_KERNEL_OK);
-        check_numbers(check, dst, (const double[]){k[3], k[3], k[3], k[3], k[4], k[5]});
+                check_put(blend.portrait, row, c, k[c]);
+        check_status(check, check->kernels->blend(check->stream, &blend), VV_KERNEL_OK);
+        check_numbers(check, blend.planes, (const double[]){k[3], k[3], k[3], k[3], k[4], k[5]});
     }
+    check_case(check, "red above, black below on the left: half of the red's chroma; and RGB beside it");
+    blend.dst = check_picture(check, VV_U8, 1, 2, 2, 3);
+    check_put_all(blend.portrait, (const double[]){255, 0, 0, 255, 0, 0, 0, 0, 0, 0, 0, 0});
+    check_status(check, check->kernels->blend(check->stream, &blend), VV_KERNEL_OK);
+    check_numbers(check, blend.dst, (const double[]){255, 0, 0, 255, 0, 0, 0, 0, 0, 0, 0, 0});
+    check_numbers(check, blend.planes, (const double[]){63, 63, 16, 16, 115, 184});
     check_free_all(check);
 }
 
 const NamedCheck vv_definition_checks[] = {
     {"conv by hand", conv}, {"linear by hand", linear}, {"rearranged by hand", rearranged},
-    {"warp by hand", warp}, {"blend by hand", blend},   {"i420 by hand", i420},
+    {"warp by hand", warp}, {"blend by hand", blend},   {"planes by hand", planes},
     {NULL, NULL},
 };

@@ -33,19 +33,52 @@ static void rows(Check *check) {
     check_status(check, k->flow_step(check->stream, 0.5f, x, v, x), VV_KERNEL_OK);
     check_numbers(check, x, (const double[]){-1, 3});
     check_case(check, "norm of 3 and 4: the mean of squares is 12.5");
-    const VvTensor src = tokens(check, 1, 2, (const double[]){3, 4}), dst = tokens(check, 1, 2, (const double[]){0, 0});
-    const VvTensor scale = table(check, 1, 2, (const double[]){1, -1}),
-                   shift = table(check, 1, 2, (const double[]){0.5, 2});
-    check_status(check, k->norm(check->stream, src, none, none, dst), VV_KERNEL_OK);
-    check_numbers(check, dst, (const double[]){3 / sqrt(12.5), 4 / sqrt(12.5)});
-    check_status(check, k->norm(check->stream, src, scale, shift, dst), VV_KERNEL_OK);
-    check_numbers(check, dst, (const double[]){6 / sqrt(12.5) + 0.5, 2});
-    check_case(check, "a gated sum");
-    const VvTensor h = tokens(check, 1, 2, (const double[]){1, 2}), y = tokens(check, 1, 2, (const double[]){10, 20});
-    check_status(check, k->gated_add(check->stream, y, table(check, 1, 2, (const double[]){1, -0.5}), h), VV_KERNEL_OK);
-    check_numbers(check, h, (const double[]){21, 12});
-    check_status(check, k->gated_add(check->stream, y, none, h), VV_KERNEL_OK);
-    check_numbers(check, h, (const double[]){31, 32});
+    VvNorm norm = {.h = tokens(check, 1, 2, (const double[]){3, 4}),
+                   .dst = tokens(check, 1, 2, (const double[]){0, 0})};
+    check_status(check, k->norm(check->stream, &norm), VV_KERNEL_OK);
+    check_numbers(check, norm.dst, (const double[]){3 / sqrt(12.5), 4 / sqrt(12.5)});
+    norm.scale = table(check, 1, 2, (const double[]){1, -1}), norm.shift = table(check, 1, 2, (const double[]){0.5, 2});
+    check_status(check, k->norm(check->stream, &norm), VV_KERNEL_OK);
+    check_numbers(check, norm.dst, (const double[]){6 / sqrt(12.5) + 0.5, 2});
+    check_numbers(check, norm.h, (const double[]){3, 4});
+    check_case(check, "norm of a sum: 1 and 2 more than 2 and 2, the first gated by 2");
+    norm.h = tokens(check, 1, 2, (const double[]){1, 2});
+    norm.y = norm.dst = tokens(check, 1, 2, (const double[]){1, 2});
+    norm.gate = table(check, 1, 2, (const double[]){1, 0});
+    check_status(check, k->norm(check->stream, &norm), VV_KERNEL_OK);
+    check_numbers(check, norm.h, (const double[]){3, 4});
+    check_numbers(check, norm.dst, (const double[]){6 / sqrt(12.5) + 0.5, 2});
+    check_case(check, "and without a gate");
+    norm = (VvNorm){.h = norm.h, .y = tokens(check, 1, 2, (const double[]){-3, -1}), .dst = norm.dst};
+    check_status(check, k->norm(check->stream, &norm), VV_KERNEL_OK);
+    check_numbers(check, norm.h, (const double[]){0, 3});
+    check_numbers(check, norm.dst, (const double[]){0, sqrt(2)});
+    check_free_all(check);
+}
+
+/* Rows of tensors of two items. */
+static VvTensor two_items(Check *check, int count, const double numbers[]) {
+    const VvTensor t = check_tensor(check, VV_F32, 3, (const int[]){2, count, 1});
+    check_put_all(t, numbers);
+    return t;
+}
+
+static void items(Check *check) {
+    const VvKernels *k = check->kernels;
+    const VvTensor none = {0}, place = table(check, 2, 1, (const double[]){10, 20}),
+                   dst = two_items(check, 4, (const double[]){-1, -2, -3, -4, -5, -6, -7, -8});
+    check_case(check, "three rows of two places behind the first");
+    const VvTensor src = two_items(check, 3, (const double[]){1, 2, 3, 4, 5, 6});
+    check_status(check, k->insert(check->stream, 1, src, place, dst), VV_KERNEL_OK);
+    check_numbers(check, dst, (const double[]){-1, 11, 22, 13, -5, 14, 25, 16});
+    check_case(check, "one row that both items share");
+    check_status(check, k->insert(check->stream, 0, tokens(check, 1, 1, (const double[]){7}), none, dst), VV_KERNEL_OK);
+    check_numbers(check, dst, (const double[]){7, 11, 22, 13, 7, 14, 25, 16});
+    check_case(check, "one table's row added to two");
+    const VvTensor both = table(check, 2, 2, (const double[]){1, 2, 3, 4}),
+                   row = table(check, 1, 2, (const double[]){10, 20});
+    check_status(check, k->add(check->stream, both, row, both), VV_KERNEL_OK);
+    check_numbers(check, both, (const double[]){11, 22, 13, 24});
     check_free_all(check);
 }
 
@@ -165,6 +198,7 @@ static void refuse_rows(Check *check) {
                    b = blank(check, VV_BF16, 2, 3, 8);
     const VvTensor scale = blank_table(check, VV_F32, 2, 8), one = blank_table(check, VV_F32, 1, 8), none = {0};
     const VvTensor rough = blank_table(check, VV_BF16, 2, 8), angles = blank_table(check, VV_F32, 3, 4);
+    const VvTensor shared = blank(check, VV_F32, 1, 3, 8), bytes = blank(check, VV_U8, 2, 3, 8);
     VvTensor away = f;
     away.device = VV_ON_CUDA;
     check_case(check, "rows");
@@ -173,14 +207,33 @@ static void refuse_rows(Check *check) {
     check_status(check, k->silu(s, f, away, f), VV_KERNEL_DEVICE);
     check_status(check, k->flow_step(s, 1, b, b, b), VV_KERNEL_TYPE);
     check_status(check, k->flow_step(s, 1, f, g, f), VV_KERNEL_SHAPE);
-    check_status(check, k->norm(s, f, one, none, f), VV_KERNEL_SHAPE);
-    check_status(check, k->norm(s, f, scale, scale, g), VV_KERNEL_SHAPE);
-    check_status(check, k->norm(s, b, scale, scale, b), VV_KERNEL_TYPE);
-    check_status(check, k->norm(s, f, none, rough, f), VV_KERNEL_TYPE);
-    check_status(check, k->norm(s, f, none, none, away), VV_KERNEL_DEVICE);
-    check_status(check, k->gated_add(s, g, none, f), VV_KERNEL_SHAPE);
-    check_status(check, k->gated_add(s, f, one, f), VV_KERNEL_SHAPE);
-    check_status(check, k->gated_add(s, f, none, b), VV_KERNEL_TYPE);
+    check_status(check, k->norm(s, &(VvNorm){.h = f, .scale = one, .dst = f}), VV_KERNEL_SHAPE);
+    check_status(check, k->norm(s, &(VvNorm){.h = f, .scale = scale, .dst = g}), VV_KERNEL_SHAPE);
+    check_status(check, k->norm(s, &(VvNorm){.h = f, .y = g, .dst = b}), VV_KERNEL_SHAPE);
+    check_status(check, k->norm(s, &(VvNorm){.h = f, .y = b, .gate = one, .dst = b}), VV_KERNEL_SHAPE);
+    check_status(check, k->norm(s, &(VvNorm){.h = f, .gate = scale, .dst = b}), VV_KERNEL_SHAPE); /* of nothing */
+    check_status(check, k->norm(s, &(VvNorm){.h = b, .scale = scale, .dst = b}), VV_KERNEL_TYPE);
+    check_status(check, k->norm(s, &(VvNorm){.h = f, .shift = rough, .dst = f}), VV_KERNEL_TYPE);
+    check_status(check, k->norm(s, &(VvNorm){.h = f, .y = b, .gate = rough, .dst = b}), VV_KERNEL_TYPE);
+    check_status(check, k->norm(s, &(VvNorm){.h = f, .y = bytes, .dst = b}), VV_KERNEL_TYPE);
+    check_status(check, k->norm(s, &(VvNorm){.h = f, .dst = away}), VV_KERNEL_DEVICE);
+    check_status(check, k->norm(s, &(VvNorm){.h = f, .y = away, .dst = b}), VV_KERNEL_DEVICE);
+    check_status(check, k->add(s, f, shared, f), VV_KERNEL_OK);
+    check_status(check, k->add(s, shared, f, shared), VV_KERNEL_SHAPE);
+    check_status(check, k->add(s, f, blank(check, VV_F32, 1, 2, 8), f), VV_KERNEL_SHAPE);
+    check_status(check, k->add(s, b, shared, b), VV_KERNEL_TYPE);
+    check_status(check, k->silu(s, f, shared, f), VV_KERNEL_SHAPE);
+    check_status(check, k->flow_step(s, 1, f, shared, f), VV_KERNEL_SHAPE);
+    check_status(check, k->insert(s, 0, b, scale, f), VV_KERNEL_OK);
+    check_status(check, k->insert(s, 1, f, none, f), VV_KERNEL_SHAPE); /* one row too many */
+    check_status(check, k->insert(s, -1, shared, none, f), VV_KERNEL_SHAPE);
+    check_status(check, k->insert(s, 0, blank(check, VV_F32, 3, 3, 8), none, f), VV_KERNEL_SHAPE);
+    check_status(check, k->insert(s, 0, g, none, f), VV_KERNEL_SHAPE);
+    check_status(check, k->insert(s, 0, shared, angles, f), VV_KERNEL_SHAPE);
+    check_status(check, k->insert(s, 0, shared, none, b), VV_KERNEL_TYPE);
+    check_status(check, k->insert(s, 0, bytes, none, f), VV_KERNEL_TYPE);
+    check_status(check, k->insert(s, 0, shared, rough, f), VV_KERNEL_TYPE);
+    check_status(check, k->insert(s, 0, shared, none, away), VV_KERNEL_DEVICE);
     check_status(check, k->embed(s, 0, 0, none, f, f), VV_KERNEL_SHAPE);
     check_status(check, k->embed(s, -1, 2, none, none, f), VV_KERNEL_SHAPE);
     check_status(check, k->embed(s, 0, 1, scale, none, f), VV_KERNEL_SHAPE);
@@ -288,11 +341,8 @@ static void refusals(Check *check) {
 }
 
 const NamedCheck vv_token_definition_checks[] = {
-    {"rows by hand", rows},
-    {"positions by hand", positions},
-    {"attention by hand", attention},
-    {"decoupled by hand", decoupled},
-    {"noise by hand", noise},
-    {"refusals of tokens", refusals},
-    {NULL, NULL},
+    {"rows by hand", rows},           {"items by hand", items},
+    {"positions by hand", positions}, {"attention by hand", attention},
+    {"decoupled by hand", decoupled}, {"noise by hand", noise},
+    {"refusals of tokens", refusals}, {NULL, NULL},
 };

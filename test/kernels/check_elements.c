@@ -58,6 +58,29 @@ static void add(Check *check) {
     }
 }
 
+/* One item of b for all of a's, of pictures and of tables. */
+static void add_shared(Check *check) {
+    for (int i = 0; i < 4 * SHAPES; i++) {
+        const int *s = shapes[i / 4], items = 1 + check_below(check, 4), rank = i & 2 ? 4 : 2;
+        const int many[] = {items, rank == 2 ? s[3] : s[1], s[2], s[3]}, one[] = {1, many[1], s[2], s[3]};
+        const VvDataType type = floats[i % 2];
+        check_case(check, "%d items of rank %d, %d columns, %s", items, rank, s[3], vv_type_name(type));
+        const VvTensor a = check_view(check, type, check_below(check, 3), rank, many),
+                       b = check_view(check, type, check_below(check, 3), rank, one),
+                       got = check_view(check, type, check_below(check, 3), rank, many);
+        check_fill(check, a, -4, 4);
+        check_fill(check, b, -4, 4);
+        put_specials(check, b);
+        const VvTensor want = check_twin(check, got), sum = check_twin(check, a);
+        check_status(check, check->kernels->add(check->stream, a, b, got), VV_KERNEL_OK);
+        check_status(check, check->ref->add(check->ref_stream, a, b, want), VV_KERNEL_OK);
+        check_status(check, check->kernels->add(check->stream, sum, b, sum), VV_KERNEL_OK);
+        check_equal(check, got, want, 0);
+        check_equal(check, sum, got, 0);
+        check_free_all(check);
+    }
+}
+
 static void convert(Check *check) {
     for (int i = 0; i < 4 * SHAPES; i++) {
         const int *s = shapes[i / 4];
@@ -159,6 +182,7 @@ static void pool2_bytes(Check *check) {
 const NamedCheck vv_element_checks[] = {
     {"relu", relu},
     {"add", add},
+    {"add, shared", add_shared},
     {"convert", convert},
     {"upsample2", upsample2},
     {"pixel_shuffle", pixel_shuffle},

@@ -201,7 +201,6 @@ static void refuse_elements(Check *check) {
     check_status(check, k->unshuffle2(check->stream, VV_BYTES_SYMMETRIC, odd, f), VV_KERNEL_SHAPE);
     check_status(check, k->pool2_bytes(check->stream, VV_BYTES_SYMMETRIC, f, picture(check, VV_F32, 1, 2, 2, 8)),
                  VV_KERNEL_TYPE);
-    check_status(check, k->i420(check->stream, odd, picture(check, VV_U8, 1, 3, 4, 1)), VV_KERNEL_SHAPE);
 }
 
 static void refuse_flow(Check *check) {
@@ -210,7 +209,7 @@ static void refuse_flow(Check *check) {
     const VvTensor flow = picture(check, VV_F32, 2, 2, 2, 2);
     const VvWarp good = {.src = src, .flow = flow, .dst = dst};
     VvWarp bad = good;
-    check_case(check, "warp and blend");
+    check_case(check, "warp");
     check_fill(check, src, -1, 1);
     check_fill(check, flow, -1, 1);
     check_status(check, k->warp(check->stream, &good), VV_KERNEL_OK);
@@ -226,11 +225,42 @@ static void refuse_flow(Check *check) {
     check_status(check, k->warp(check->stream, &bad), VV_KERNEL_TYPE);
     bad = good, bad.flow.data = NULL;
     check_status(check, k->warp(check->stream, &bad), VV_KERNEL_DEVICE);
-    const VvBlend blend = {.portrait = picture(check, VV_U8, 1, 6, 6, 3),
-                           .flow = flow,
-                           .painted = picture(check, VV_F32, 2, 2, 2, 4 * 9), /* by 3 */
-                           .dst = picture(check, VV_U8, 2, 6, 6, 3)};
-    check_status(check, k->blend(check->stream, &blend), VV_KERNEL_SHAPE);
+}
+
+static void refuse_blend(Check *check) {
+    const VvKernels *k = check->kernels;
+    const int planes[] = {2, 9, 6}, odd[] = {2, 9, 5};
+    const VvBlend good = {.portrait = picture(check, VV_U8, 1, 6, 6, 3),
+                          .flow = picture(check, VV_F32, 2, 2, 2, 2),
+                          .painted = picture(check, VV_F32, 2, 3, 3, 4 * 4),
+                          .dst = picture(check, VV_U8, 2, 6, 6, 3),
+                          .planes = check_tensor(check, VV_U8, 3, planes)};
+    VvBlend bad = good;
+    check_case(check, "blend");
+    check_fill(check, good.portrait, 0, 256);
+    check_fill(check, good.flow, -1, 1);
+    check_fill(check, good.painted, -1, 1);
+    check_status(check, k->blend(check->stream, &good), VV_KERNEL_OK);
+    bad.painted = picture(check, VV_F32, 2, 2, 2, 4 * 9); /* by 3 */
+    check_status(check, k->blend(check->stream, &bad), VV_KERNEL_SHAPE);
+    bad = good, bad.dst = bad.planes = (VvTensor){0};
+    check_status(check, k->blend(check->stream, &bad), VV_KERNEL_SHAPE);
+    bad = good, bad.dst = picture(check, VV_U8, 2, 6, 6, 4);
+    check_status(check, k->blend(check->stream, &bad), VV_KERNEL_SHAPE);
+    bad = good, bad.planes = check_tensor(check, VV_U8, 3, odd);
+    check_status(check, k->blend(check->stream, &bad), VV_KERNEL_SHAPE);
+    bad = good, bad.planes = check_view(check, VV_U8, 1, 3, planes);
+    check_status(check, k->blend(check->stream, &bad), VV_KERNEL_SHAPE);
+    bad = good, bad.portrait = picture(check, VV_U8, 1, 5, 6, 3), bad.dst = picture(check, VV_U8, 2, 5, 6, 3);
+    bad.painted = picture(check, VV_F32, 2, 5, 6, 4),
+    bad.planes = check_tensor(check, VV_U8, 3, (const int[]){2, 6, 6});
+    check_status(check, k->blend(check->stream, &bad), VV_KERNEL_SHAPE); /* five rows have no chroma */
+    bad = good, bad.planes = check_tensor(check, VV_I32, 3, planes);
+    check_status(check, k->blend(check->stream, &bad), VV_KERNEL_TYPE);
+    bad = good, bad.dst = picture(check, VV_F32, 2, 6, 6, 3);
+    check_status(check, k->blend(check->stream, &bad), VV_KERNEL_TYPE);
+    bad = good, bad.planes.data = NULL;
+    check_status(check, k->blend(check->stream, &bad), VV_KERNEL_DEVICE);
 }
 
 static void refuse_layers(Check *check) {
@@ -292,6 +322,8 @@ static void refusals(Check *check) {
     refuse_elements(check);
     check_free_all(check);
     refuse_flow(check);
+    check_free_all(check);
+    refuse_blend(check);
     check_free_all(check);
     refuse_layers(check);
     check_free_all(check);

@@ -1,5 +1,5 @@
-/* Checks of what works on token rows: SiLU, a step of the flow, norm, gated addition, embeddings, rotary positions,
- * noise. */
+/* Checks of what works on token rows: SiLU, a step of the flow, norm, rows put in their places, embeddings, rotary
+ * positions, noise. */
 #include <math.h>
 
 #include "test/kernels/check.h"
@@ -68,40 +68,84 @@ static void flow_step(Check *check) {
     }
 }
 
+/* What is normed is compared for the same sums: where these nearly vanish, their roundings would count. */
+static void norm_case(Check *check, VvNorm norm) {
+    VvNorm of_sums = {.scale = norm.scale, .shift = norm.shift, .dst = check_twin(check, norm.dst)}, sums = norm;
+    const int d = norm.h.shape[2];
+    sums.h = check_twin(check, norm.h);
+    sums.dst = check_twin(check, norm.dst);
+    check_status(check, check->kernels->norm(check->stream, &norm), VV_KERNEL_OK);
+    check_status(check, check->ref->norm(check->ref_stream, &sums), VV_KERNEL_OK);
+    check_equal(check, norm.h, sums.h, norm.y.rank ? 4 * 12 * ldexp(1, -24) : 0); /* a product up to 12, and a sum */
+    of_sums.h = norm.h;
+    check_status(check, check->ref->norm(check->ref_stream, &of_sums), VV_KERNEL_OK);
+    /* Normed numbers are at most sqrt(D), thrice so much with the scale; a sum of D squares is off by D roundings at
+     * most, its root by half that. */
+    check_equal(check, norm.dst, of_sums.dst, 3 * sqrt(d) * (4 + d / 2.0) * ldexp(1, -24));
+}
+
 static void norm(Check *check) {
     for (int i = 0; i < 8 * SHAPES; i++) {
         const int *s = shapes[i / 8];
         const VvDataType to = floats[i % 2];
-        const VvTensor src = tokens(check, VV_F32, s), got = tokens(check, to, s), want = check_twin(check, got);
-        const VvTensor scale = table(check, s[0], s[2], i & 2), shift = table(check, s[0], s[2], i & 4);
-        check_case(check, "%dx%dx%d to %s%s%s", s[0], s[1], s[2], vv_type_name(to), scale.rank ? ", scale" : "",
-                   shift.rank ? ", shift" : "");
+        const VvNorm norm = {.h = tokens(check, VV_F32, s),
+                             .scale = table(check, s[0], s[2], i & 2),
+                             .shift = table(check, s[0], s[2], i & 4),
+                             .dst = tokens(check, to, s)};
+        check_case(check, "%dx%dx%d to %s%s%s", s[0], s[1], s[2], vv_type_name(to), norm.scale.rank ? ", scale" : "",
+                   norm.shift.rank ? ", shift" : "");
         if (check_below(check, 2))
-            put_nan(check, src);
-        check_status(check, check->kernels->norm(check->stream, src, scale, shift, got), VV_KERNEL_OK);
-        check_status(check, check->ref->norm(check->ref_stream, src, scale, shift, want), VV_KERNEL_OK);
-        /* Normed numbers are at most sqrt(D), thrice so much with the scale; a sum of D squares is off by D roundings
-         * at most, its root by half that. */
-        check_equal(check, got, want, 3 * sqrt(s[2]) * (4 + s[2] / 2.0) * ldexp(1, -24));
+            put_nan(check, norm.h);
+        norm_case(check, norm);
         if (to == VV_F32) {
-            check_status(check, check->kernels->norm(check->stream, src, scale, shift, src), VV_KERNEL_OK);
-            check_equal(check, src, got, 0);
+            VvNorm in_place = norm;
+            in_place.dst = norm.h;
+            check_status(check, check->kernels->norm(check->stream, &in_place), VV_KERNEL_OK);
+            check_equal(check, norm.h, norm.dst, 0);
         }
         check_free_all(check);
     }
 }
 
-static void gated_add(Check *check) {
-    for (int i = 0; i < 4 * SHAPES; i++) {
-        const int *s = shapes[i / 4];
-        const VvTensor y = tokens(check, floats[i % 2], s), got = tokens(check, VV_F32, s),
-                       want = check_twin(check, got);
-        const VvTensor gate = table(check, s[0], s[2], i & 2);
-        check_case(check, "%dx%dx%d of %s%s", s[0], s[1], s[2], vv_type_name(y.type), gate.rank ? ", gated" : "");
-        put_nan(check, y);
-        check_status(check, check->kernels->gated_add(check->stream, y, gate, got), VV_KERNEL_OK);
-        check_status(check, check->ref->gated_add(check->ref_stream, y, gate, want), VV_KERNEL_OK);
-        check_equal(check, got, want, 4 * 12 * ldexp(1, -24)); /* roundings of a product up to 12 and of a sum */
+static void norm_of_sum(Check *check) {
+    for (int i = 0; i < 16 * SHAPES; i++) {
+        const int *s = shapes[i / 16];
+        const VvDataType to = floats[i % 2], from = floats[i / 2 % 2];
+        const VvNorm norm = {.h = tokens(check, VV_F32, s),
+                             .y = tokens(check, from, s),
+                             .gate = table(check, s[0], s[2], i & 4),
+                             .scale = table(check, s[0], s[2], i & 8),
+                             .shift = table(check, s[0], s[2], i & 8),
+                             .dst = tokens(check, to, s)};
+        VvNorm in_place = norm;
+        check_case(check, "%dx%dx%d + %s to %s%s%s", s[0], s[1], s[2], vv_type_name(from), vv_type_name(to),
+                   norm.gate.rank ? ", gated" : "", norm.scale.rank ? ", adaptive" : "");
+        if (check_below(check, 2))
+            put_nan(check, norm.y);
+        in_place.h = check_twin(check, norm.h);
+        norm_case(check, norm);
+        if (from == to) { /* into what was added */
+            in_place.dst = norm.y;
+            check_status(check, check->kernels->norm(check->stream, &in_place), VV_KERNEL_OK);
+            check_equal(check, in_place.h, norm.h, 0);
+            check_equal(check, in_place.dst, norm.dst, 0);
+        }
+        check_free_all(check);
+    }
+}
+
+static void insert(Check *check) {
+    for (int i = 0; i < 8 * SHAPES; i++) {
+        const int *s = shapes[i / 8], first = check_below(check, 5), places = 1 + check_below(check, 5);
+        const int one[] = {i & 4 ? 1 : s[0], s[1], s[2]}, longer[] = {s[0], first + s[1] + check_below(check, 4), s[2]};
+        const VvTensor src = tokens(check, floats[i % 2], one), place = table(check, places, s[2], i & 2);
+        const VvTensor got = tokens(check, VV_F32, longer), want = check_twin(check, got);
+        check_case(check, "%dx%dx%d %s from %d of %d to %d items%s", one[0], s[1], s[2], vv_type_name(src.type), first,
+                   longer[1], s[0], place.rank ? ", by place" : "");
+        put_nan(check, src);
+        check_status(check, check->kernels->insert(check->stream, first, src, place, got), VV_KERNEL_OK);
+        check_status(check, check->ref->insert(check->ref_stream, first, src, place, want), VV_KERNEL_OK);
+        check_equal(check, got, want, 0); /* one rounding, the same on both sides */
         check_free_all(check);
     }
 }
@@ -189,7 +233,14 @@ static void noise_is_normal(Check *check) {
 }
 
 const NamedCheck vv_token_checks[] = {
-    {"silu", silu},   {"flow_step", flow_step}, {"norm", norm},   {"gated_add", gated_add},
-    {"embed", embed}, {"rotary", rotary},       {"noise", noise}, {"noise is normal", noise_is_normal},
+    {"silu", silu},
+    {"flow_step", flow_step},
+    {"norm", norm},
+    {"norm of a sum", norm_of_sum},
+    {"insert", insert},
+    {"embed", embed},
+    {"rotary", rotary},
+    {"noise", noise},
+    {"noise is normal", noise_is_normal},
     {NULL, NULL},
 };

@@ -90,17 +90,23 @@ static VvTensor on(Call *call, VvTensor tensor) {
     return tensor;
 }
 
-/* Brings `written` back. */
-static VvKernelStatus end(Call *call, VvKernelStatus status, VvTensor written) {
+/* Brings both back; the second may be no tensor. */
+static VvKernelStatus end_two(Call *call, VvKernelStatus status, VvTensor written, VvTensor also) {
+    const VvTensor back[] = {written, also};
     if (status == VV_KERNEL_OK)
         status = call->status;
-    for (int i = 0; i < call->count; i++) {
-        const Shadow *shadow = &call->shadow[i];
-        if (status == VV_KERNEL_OK && shadow->host == written.data && shadow->bytes == vv_tensor_bytes(written))
-            status = inner->download(call->stream->real, bytes_at(shadow->data, shadow->bytes), written.data);
+    for (int i = 0; i < 2 * call->count; i++) {
+        const Shadow *shadow = &call->shadow[i / 2];
+        const VvTensor tensor = back[i % 2];
+        if (status == VV_KERNEL_OK && shadow->host == tensor.data && shadow->bytes == vv_tensor_bytes(tensor))
+            status = inner->download(call->stream->real, bytes_at(shadow->data, shadow->bytes), tensor.data);
     }
     const VvKernelStatus waited = inner->wait(call->stream->real);
     return status == VV_KERNEL_OK ? waited : status;
+}
+
+static VvKernelStatus end(Call *call, VvKernelStatus status, VvTensor written) {
+    return end_two(call, status, written, (VvTensor){0});
 }
 
 /* ---- streams
@@ -213,13 +219,8 @@ static VvKernelStatus blend(VvStream *stream, const VvBlend *given) {
     b.flow = on(&c, given->flow);
     b.painted = on(&c, given->painted);
     b.dst = on(&c, given->dst);
-    return end(&c, inner->blend(stream->real, &b), given->dst);
-}
-
-static VvKernelStatus i420(VvStream *stream, VvTensor rgb, VvTensor dst) {
-    Call c = begin(stream);
-    const VvTensor a = on(&c, rgb), d = on(&c, dst);
-    return end(&c, inner->i420(stream->real, a, d), dst);
+    b.planes = on(&c, given->planes);
+    return end_two(&c, inner->blend(stream->real, &b), given->dst, given->planes);
 }
 
 static VvKernelStatus silu(VvStream *stream, VvTensor first, VvTensor second, VvTensor dst) {
@@ -234,16 +235,22 @@ static VvKernelStatus flow_step(VvStream *stream, float dt, VvTensor x, VvTensor
     return end(&c, inner->flow_step(stream->real, dt, a, b, d), dst);
 }
 
-static VvKernelStatus norm(VvStream *stream, VvTensor src, VvTensor scale, VvTensor shift, VvTensor dst) {
+static VvKernelStatus norm(VvStream *stream, const VvNorm *given) {
     Call c = begin(stream);
-    const VvTensor a = on(&c, src), s = on(&c, scale), t = on(&c, shift), d = on(&c, dst);
-    return end(&c, inner->norm(stream->real, a, s, t, d), dst);
+    VvNorm a = *given;
+    a.h = on(&c, given->h);
+    a.y = on(&c, given->y);
+    a.gate = on(&c, given->gate);
+    a.scale = on(&c, given->scale);
+    a.shift = on(&c, given->shift);
+    a.dst = on(&c, given->dst);
+    return end_two(&c, inner->norm(stream->real, &a), given->h, given->dst);
 }
 
-static VvKernelStatus gated_add(VvStream *stream, VvTensor y, VvTensor gate, VvTensor h) {
+static VvKernelStatus insert(VvStream *stream, int first, VvTensor src, VvTensor place, VvTensor dst) {
     Call c = begin(stream);
-    const VvTensor a = on(&c, y), g = on(&c, gate), d = on(&c, h);
-    return end(&c, inner->gated_add(stream->real, a, g, d), h);
+    const VvTensor a = on(&c, src), p = on(&c, place), d = on(&c, dst);
+    return end(&c, inner->insert(stream->real, first, a, p, d), dst);
 }
 
 static VvKernelStatus embed(VvStream *stream, int first, int places, VvTensor place, VvTensor frame, VvTensor h) {
@@ -319,11 +326,10 @@ const VvKernels *check_shadow(const VvKernels *kernels) {
     table.pool2_bytes = pool2_bytes;
     table.warp = warp;
     table.blend = blend;
-    table.i420 = i420;
     table.silu = silu;
     table.flow_step = flow_step;
     table.norm = norm;
-    table.gated_add = gated_add;
+    table.insert = insert;
     table.embed = embed;
     table.rotary = rotary;
     table.attention = attention;

@@ -15,7 +15,7 @@ eval_stills := $(EVAL_DATASET)/stills
 eval_motion := $(EVAL_DATASET)/motion
 
 # What `make test` hands to test/run.
-eval_commands := "test/unit/eval/metrics.sh" "test/unit/eval/avatar.sh" "test/unit/eval/generate.sh"
+eval_commands := $(patsubst %,"test/unit/eval/%.sh",metrics avatar generate gpu_compare)
 
 ## make eval-data  draws the people and frames that evaluation measures with (EVAL_DATASET)
 .PHONY: eval-data train-probe eval-codec

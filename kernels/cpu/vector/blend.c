@@ -1,8 +1,9 @@
-/* The decoder's last step: the portrait's warped pixels and the painted ones, blended to bytes. */
+/* The decoder's last step: the portrait's warped pixels and the painted ones, blended to bytes, and those as I420. */
 #ifdef __AVX2__
 #include <immintrin.h>
 #endif
 
+#include "kernels/cpu/vector/colour.h"
 #include "kernels/cpu/vector/follow.h"
 
 enum { CHANNELS_MAX = 4 };
@@ -77,9 +78,10 @@ static void unpack_any(const VvTensor *painted, ptrdiff_t at, int r, int line, i
                : unpack(VV_BF16, painted, at, 4, line, x, count, c, out);
 }
 
-static void blend_block(const VvBlend *blend, const Taps *taps, int n, int y, int x, int count) {
-    const VvTensor *portrait = &blend->portrait, *painted = &blend->painted, *dst = &blend->dst;
-    const int channels = dst->shape[3], r = dst->shape[1] / painted->shape[1];
+/* `count` pixels of row y from x on, to a stretch from `at` on. */
+static void blend_block(const VvBlend *blend, const Taps *taps, int n, int y, int x, int count, Stretch *to, int at) {
+    const VvTensor *portrait = &blend->portrait, *painted = &blend->painted;
+    const int channels = portrait->shape[3], r = portrait->shape[1] / painted->shape[1];
     const ptrdiff_t item = row_at(portrait, chosen(portrait, &blend->which, n), 0);
     const uint8_t *bytes = (const uint8_t *)portrait->data + item;
     /* From this item to the end of the last: what may be read. One item is enough. */
@@ -91,19 +93,52 @@ static void blend_block(const VvBlend *blend, const Taps *taps, int n, int y, in
         sample(bytes, size, portrait->pitch, taps, channels, own);
     else
         sample_small(bytes, portrait->pitch, taps, channels, count, own);
-    const ptrdiff_t at = row_at(painted, n, y / r);
-    unpack_any(painted, at, r, y % r, x, count, channels, mask);
+    const ptrdiff_t row = row_at(painted, n, y / r);
+    unpack_any(painted, row, r, y % r, x, count, channels, mask);
     for (int i = 0; i < count; i++)
         mask[i] = sigmoid_of(mask[i]);
-    uint8_t *to = (uint8_t *)dst->data + row_at(dst, n, y) + (ptrdiff_t)x * dst->pitch;
     for (int c = 0; c < channels; c++) {
-        uint8_t byte[BLOCK];
-        unpack_any(painted, at, r, y % r, x, count, c, paint);
+        uint8_t *restrict byte = to->of[c] + at;
+        unpack_any(painted, row, r, y % r, x, count, c, paint);
         for (int i = 0; i < count; i++)
             byte[i] = byte_of(mask[i] * own[c][i] + (1 - mask[i]) * (paint[i] + 1) * 127.5f);
-        uint8_t *next = to + c;
-        for (int i = 0; i < count; i++, next += dst->pitch)
-            *next = byte[i];
+    }
+}
+
+/* A stretch of row y from x on. */
+static void blend_stretch(const VvBlend *blend, const Course *course, Taps *taps, int n, int y, int x, int count,
+                          Stretch *to) {
+    for (int i = 0; i < count; i += course->block) {
+        const int here = count - i < course->block ? count - i : course->block;
+        follow(course, n, y, x + i, here, taps);
+        blend_block(blend, taps, n, y, x + i, here, to, i);
+    }
+}
+
+static void put_pixels(const Stretch *row, int count, const VvTensor *dst, int n, int y, int x) {
+    uint8_t *to = (uint8_t *)dst->data + row_at(dst, n, y) + (ptrdiff_t)x * dst->pitch;
+    for (int i = 0; i < count; i++, to += dst->pitch)
+        for (int c = 0; c < dst->shape[3]; c++)
+            to[c] = row->of[c][i];
+}
+
+typedef struct Workspace {
+    Taps taps;
+    Stretch rows[2];
+} Workspace;
+
+/* Two rows, as chroma wants them, or the last one alone. */
+static void blend_rows(const VvBlend *blend, const Course *course, Workspace *work, int n, int y) {
+    const int lines = course->height - y < 2 ? course->height - y : 2;
+    for (int x = 0; x < course->width; x += STRETCH) {
+        const int count = course->width - x < STRETCH ? course->width - x : STRETCH;
+        for (int line = 0; line < lines; line++) {
+            blend_stretch(blend, course, &work->taps, n, y + line, x, count, &work->rows[line]);
+            if (blend->dst.rank)
+                put_pixels(&work->rows[line], count, &blend->dst, n, y + line, x);
+        }
+        if (blend->planes.rank)
+            put_planes(work->rows, count, &blend->planes, n, y, x);
     }
 }
 
@@ -112,15 +147,12 @@ VvKernelStatus VV_CPU(vv_blend)(VvStream *stream, const VvBlend *blend) {
     const VvKernelStatus status = vv_check_blend(VV_ON_CPU, blend);
     if (status != VV_KERNEL_OK)
         return status;
-    const Course course = course_of(blend->flow, (VvTensor){0}, blend->unit, blend->dst.shape[1], blend->dst.shape[2]);
-    Taps taps;
-    memset(&taps, 0, sizeof taps); /* a block's rest reads pixel 0 */
-    for (int n = 0; n < blend->dst.shape[0]; n++)
-        for (int y = 0; y < course.height; y++)
-            for (int x = 0; x < course.width; x += course.block) {
-                const int count = course.width - x < course.block ? course.width - x : course.block;
-                follow(&course, n, y, x, count, &taps);
-                blend_block(blend, &taps, n, y, x, count);
-            }
+    const int height = blend->portrait.shape[1], width = blend->portrait.shape[2];
+    const Course course = course_of(blend->flow, (VvTensor){0}, blend->unit, height, width);
+    Workspace work;
+    memset(&work, 0, sizeof work); /* a block's rest reads pixel 0 */
+    for (int n = 0; n < blend->painted.shape[0]; n++)
+        for (int y = 0; y < height; y += 2)
+            blend_rows(blend, &course, &work, n, y);
     return VV_KERNEL_OK;
 }

@@ -52,9 +52,14 @@ VvKernelStatus VV_CPU(vv_relu)(VvStream *stream, VvTensor src, VvTensor dst) {
 VvKernelStatus VV_CPU(vv_add)(VvStream *stream, VvTensor a, VvTensor b, VvTensor dst) {
     (void)stream;
     const VvKernelStatus status = vv_check_add(VV_ON_CPU, a, b, dst);
-    if (status == VV_KERNEL_OK)
-        by_type(ADD, &a, &b, &dst);
-    return status;
+    if (status != VV_KERNEL_OK)
+        return status;
+    const int items = vv_tensor_same_shape(a, b) ? 1 : a.shape[0], size = a.shape[0] / items;
+    for (int n = 0; n < items; n++) {
+        const VvTensor from = vv_tensor_items(a, n * size, size), to = vv_tensor_items(dst, n * size, size);
+        by_type(ADD, &from, &b, &to);
+    }
+    return VV_KERNEL_OK;
 }
 
 VvKernelStatus VV_CPU(vv_convert)(VvStream *stream, VvTensor src, VvTensor dst) {

@@ -1,4 +1,4 @@
-/* Token rows: RMS norm, gated addition, embeddings, rotary positions. */
+/* Token rows: additions, RMS norm, embeddings, rotary positions. */
 #include <math.h>
 
 #include "kernels/check.h"
@@ -12,6 +12,69 @@ VV_ALWAYS_INLINE ptrdiff_t token_start(const VvTensor *tensor, int n, int t) {
 /* Row `row` of a table of f32, or NULL if there is none. */
 static const float *table_row(const VvTensor *table, int row) {
     return table->rank ? (const float *)table->data + (ptrdiff_t)row * table->pitch : NULL;
+}
+
+/* ---- additions --------------------------------------------------------------------------------------------------- */
+
+VV_ALWAYS_INLINE void add_row(VvDataType from, const void *restrict y, const float *restrict gate, float *restrict h,
+                              int count) {
+    if (gate)
+        for (int i = 0; i < count; i++)
+            h[i] += (1 + gate[i]) * load(y, from, i);
+    else
+        for (int i = 0; i < count; i++)
+            h[i] += load(y, from, i);
+}
+
+/* Row t of item n of y, gated, to a row of h. */
+static void add_token(const VvTensor *y, const float *gate, int n, int t, float *h) {
+    const void *from = moved_const(y->data, y->type, token_start(y, n, t));
+    if (y->type == VV_F32)
+        add_row(VV_F32, from, gate, h, y->shape[2]);
+    else
+        add_row(VV_BF16, from, gate, h, y->shape[2]);
+}
+
+VvKernelStatus VV_CPU(vv_embed)(VvStream *stream, int first, int places, VvTensor place, VvTensor frame, VvTensor h) {
+    (void)stream;
+    const VvKernelStatus status = vv_check_embed(VV_ON_CPU, first, places, place, frame, h);
+    if (status != VV_KERNEL_OK)
+        return status;
+    for (int n = 0; n < h.shape[0]; n++)
+        for (int t = 0; t < h.shape[1]; t++) {
+            float *to = (float *)h.data + token_start(&h, n, t);
+            if (place.rank)
+                add_row(VV_F32, table_row(&place, (first + t) % places), NULL, to, h.shape[2]);
+            if (frame.rank)
+                add_row(VV_F32, (const float *)frame.data + token_start(&frame, n, (first + t) / places), NULL, to,
+                        h.shape[2]);
+        }
+    return VV_KERNEL_OK;
+}
+
+VV_ALWAYS_INLINE void insert_row(VvDataType from, const void *restrict src, const float *restrict place,
+                                 float *restrict dst, int count) {
+    for (int i = 0; i < count; i++)
+        dst[i] = place ? load(src, from, i) + place[i] : load(src, from, i);
+}
+
+VvKernelStatus VV_CPU(vv_insert)(VvStream *stream, int first, VvTensor src, VvTensor place, VvTensor dst) {
+    (void)stream;
+    const VvKernelStatus status = vv_check_insert(VV_ON_CPU, first, src, place, dst);
+    if (status != VV_KERNEL_OK)
+        return status;
+    const int d = dst.shape[2];
+    for (int n = 0; n < dst.shape[0]; n++)
+        for (int i = 0; i < src.shape[1]; i++) {
+            const void *from = moved_const(src.data, src.type, token_start(&src, src.shape[0] == 1 ? 0 : n, i));
+            const float *there = place.rank ? table_row(&place, i % place.shape[0]) : NULL;
+            float *to = (float *)dst.data + token_start(&dst, n, first + i);
+            if (src.type == VV_F32)
+                insert_row(VV_F32, from, there, to, d);
+            else
+                insert_row(VV_BF16, from, there, to, d);
+        }
+    return VV_KERNEL_OK;
 }
 
 /* ---- norm -------------------------------------------------------------------------------------------------------- */
@@ -41,67 +104,25 @@ VV_ALWAYS_INLINE void norm_row(VvDataType to, const float *src, float factor, co
     else VV_IN_PLACE for (int i = 0; i < count; i++) store(dst, to, i, src[i] * factor);
 }
 
-VvKernelStatus VV_CPU(vv_norm)(VvStream *stream, VvTensor src, VvTensor scale, VvTensor shift, VvTensor dst) {
+VvKernelStatus VV_CPU(vv_norm)(VvStream *stream, const VvNorm *norm) {
     (void)stream;
-    const VvKernelStatus status = vv_check_norm(VV_ON_CPU, src, scale, shift, dst);
+    const VvKernelStatus status = vv_check_norm(VV_ON_CPU, norm);
     if (status != VV_KERNEL_OK)
         return status;
-    const int d = src.shape[2];
-    for (int n = 0; n < src.shape[0]; n++)
-        for (int t = 0; t < src.shape[1]; t++) {
-            const float *from = (const float *)src.data + token_start(&src, n, t);
-            void *to = moved(dst.data, dst.type, token_start(&dst, n, t));
-            const float factor = 1 / sqrtf(sum_of_squares(from, d) / (float)d + VV_NORM_EPSILON);
-            if (dst.type == VV_F32)
-                norm_row(VV_F32, from, factor, table_row(&scale, n), table_row(&shift, n), to, d);
+    const VvTensor *h = &norm->h, *dst = &norm->dst;
+    const int d = h->shape[2];
+    for (int n = 0; n < h->shape[0]; n++)
+        for (int t = 0; t < h->shape[1]; t++) {
+            const float *scale = table_row(&norm->scale, n), *shift = table_row(&norm->shift, n);
+            float *row = (float *)h->data + token_start(h, n, t);
+            void *to = moved(dst->data, dst->type, token_start(dst, n, t));
+            if (norm->y.rank)
+                add_token(&norm->y, table_row(&norm->gate, n), n, t, row);
+            const float factor = 1 / sqrtf(sum_of_squares(row, d) / (float)d + VV_NORM_EPSILON);
+            if (dst->type == VV_F32)
+                norm_row(VV_F32, row, factor, scale, shift, to, d);
             else
-                norm_row(VV_BF16, from, factor, table_row(&scale, n), table_row(&shift, n), to, d);
-        }
-    return VV_KERNEL_OK;
-}
-
-/* ---- additions --------------------------------------------------------------------------------------------------- */
-
-VV_ALWAYS_INLINE void add_row(VvDataType from, const void *restrict y, const float *restrict gate, float *restrict h,
-                              int count) {
-    if (gate)
-        for (int i = 0; i < count; i++)
-            h[i] += (1 + gate[i]) * load(y, from, i);
-    else
-        for (int i = 0; i < count; i++)
-            h[i] += load(y, from, i);
-}
-
-VvKernelStatus VV_CPU(vv_gated_add)(VvStream *stream, VvTensor y, VvTensor gate, VvTensor h) {
-    (void)stream;
-    const VvKernelStatus status = vv_check_gated_add(VV_ON_CPU, y, gate, h);
-    if (status != VV_KERNEL_OK)
-        return status;
-    for (int n = 0; n < h.shape[0]; n++)
-        for (int t = 0; t < h.shape[1]; t++) {
-            const void *from = moved_const(y.data, y.type, token_start(&y, n, t));
-            float *to = (float *)h.data + token_start(&h, n, t);
-            if (y.type == VV_F32)
-                add_row(VV_F32, from, table_row(&gate, n), to, h.shape[2]);
-            else
-                add_row(VV_BF16, from, table_row(&gate, n), to, h.shape[2]);
-        }
-    return VV_KERNEL_OK;
-}
-
-VvKernelStatus VV_CPU(vv_embed)(VvStream *stream, int first, int places, VvTensor place, VvTensor frame, VvTensor h) {
-    (void)stream;
-    const VvKernelStatus status = vv_check_embed(VV_ON_CPU, first, places, place, frame, h);
-    if (status != VV_KERNEL_OK)
-        return status;
-    for (int n = 0; n < h.shape[0]; n++)
-        for (int t = 0; t < h.shape[1]; t++) {
-            float *to = (float *)h.data + token_start(&h, n, t);
-            if (place.rank)
-                add_row(VV_F32, table_row(&place, (first + t) % places), NULL, to, h.shape[2]);
-            if (frame.rank)
-                add_row(VV_F32, (const float *)frame.data + token_start(&frame, n, (first + t) / places), NULL, to,
-                        h.shape[2]);
+                norm_row(VV_BF16, row, factor, scale, shift, to, d);
         }
     return VV_KERNEL_OK;
 }

@@ -100,11 +100,10 @@ VV_ALWAYS_INLINE float sigmoid_of(float x) {
     VvKernelStatus vv_pool2_bytes_##isa(VvStream *stream, VvByteScale scale, VvTensor src, VvTensor dst);              \
     VvKernelStatus vv_warp_##isa(VvStream *stream, const VvWarp *warp);                                                \
     VvKernelStatus vv_blend_##isa(VvStream *stream, const VvBlend *blend);                                             \
-    VvKernelStatus vv_i420_##isa(VvStream *stream, VvTensor rgb, VvTensor dst);                                        \
     VvKernelStatus vv_silu_##isa(VvStream *stream, VvTensor a, VvTensor b, VvTensor dst);                              \
     VvKernelStatus vv_flow_step_##isa(VvStream *stream, float dt, VvTensor x, VvTensor v, VvTensor dst);               \
-    VvKernelStatus vv_norm_##isa(VvStream *stream, VvTensor src, VvTensor scale, VvTensor shift, VvTensor dst);        \
-    VvKernelStatus vv_gated_add_##isa(VvStream *stream, VvTensor y, VvTensor gate, VvTensor h);                        \
+    VvKernelStatus vv_norm_##isa(VvStream *stream, const VvNorm *norm);                                                \
+    VvKernelStatus vv_insert_##isa(VvStream *stream, int first, VvTensor src, VvTensor place, VvTensor dst);           \
     VvKernelStatus vv_embed_##isa(VvStream *stream, int first, int places, VvTensor place, VvTensor frame,             \
                                   VvTensor h);                                                                         \
     VvKernelStatus vv_rotary_##isa(VvStream *stream, int heads, VvTensor src, VvTensor angles, VvTensor dst);          \

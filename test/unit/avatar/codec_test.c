@@ -164,6 +164,12 @@ static void decode(Run *run, VvCodecWorker *worker, int first, int count, uint8_
     assert_int_equal(vv_codec_decode(worker, &frames), VV_KERNEL_OK);
 }
 
+/* z of all frames, on the table's device. */
+static VvTensor latents_of(const Run *run) {
+    const VvCodecInfo *info = vv_codec_info(run->codec);
+    return vv_tensor_nhwc(run->z, VV_F32, VV_ON_CPU, RUN_FRAMES, info->grid, info->grid, info->latent);
+}
+
 /* The largest difference of two bytes. */
 static int distance(const uint8_t *a, const uint8_t *b, size_t count) {
     int worst = 0;
@@ -188,8 +194,27 @@ static void refuses_wrong_calls(void **state) {
         run.characters[RUN_FRAMES - 1] = wrong;
         assert_int_equal(vv_codec_decode(run.worker, &frames), VV_KERNEL_SHAPE);
     }
+    run.characters[RUN_FRAMES - 1] = 0;
+    frames.latents = latents_of(&run);
+    frames.count = RUN_FRAMES - 1; /* there are more latents than frames */
+    assert_int_equal(vv_codec_decode(run.worker, &frames), VV_KERNEL_SHAPE);
     for (size_t i = 0; i < RUN_FRAMES * run.size; i++)
         assert_int_equal(run.rgb[i], 77);
+    close_run(&run);
+}
+
+/* Latents on the device are shown as those that come from the host. */
+static void latents_may_be_there(void **state) {
+    (void)state;
+    Run run = open_run(4);
+    uint8_t *rgb = calloc(RUN_FRAMES, run.size);
+    assert_non_null(rgb);
+    decode(&run, run.worker, 0, RUN_FRAMES, run.rgb);
+    const VvCodecFrames frames = {
+        .count = RUN_FRAMES, .latents = latents_of(&run), .characters = run.characters, .rgb = rgb};
+    assert_int_equal(vv_codec_decode(run.worker, &frames), VV_KERNEL_OK);
+    assert_memory_equal(rgb, run.rgb, RUN_FRAMES * run.size);
+    free(rgb);
     close_run(&run);
 }
 
@@ -340,6 +365,7 @@ int main(void) {
         cmocka_unit_test(refuses_wrong_setups),
         cmocka_unit_test(tells_its_sizes),
         cmocka_unit_test(refuses_wrong_calls),
+        cmocka_unit_test(latents_may_be_there),
         cmocka_unit_test(survives_no_numbers),
         cmocka_unit_test(frames_do_not_depend_on_neighbours),
         cmocka_unit_test(motion_goes_in_batches_too),

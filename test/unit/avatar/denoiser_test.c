@@ -275,6 +275,53 @@ static void every_input_counts(void **state) {
     vv_weights_close(&weights);
 }
 
+/* Speech may come from the device, and what the codec is shown may go there: the same window, and the portrait's own
+ * latents moved by it. */
+static void what_stays_on_the_device_is_the_same(void **state) {
+    const VvKernels *kernels = vv_kernels_named(*state);
+    VvWeights *weights = open_weights(GOLDEN);
+    VvDenoiser *denoiser = open_denoiser(weights, kernels);
+    VvDenoiserTeam *team = open_team(denoiser, 1, GOLDEN_ITEMS), *two = open_team(denoiser, 2, 1);
+    Window *window = open_window(weights);
+    const VvDenoiserInfo *info = vv_denoiser_info(denoiser);
+    const size_t count = GOLDEN_ITEMS * window->fresh_count;
+    const int frame = info->places * info->latent;
+    float *first = malloc(count * sizeof *first), *z = calloc(count, sizeof *z);
+    assert_non_null(first);
+    assert_non_null(z);
+    assert_int_equal(vv_denoiser_run(team, 0, &window->given), VV_KERNEL_OK);
+    memcpy(first, window->fresh, count * sizeof *first);
+
+    VvDenoiserWindow there = window->given;
+    there.speech = NULL;
+    there.tokens = vv_tensor(window->input[2], VV_F32, VV_ON_CPU, 3,
+                             (const int[]){GOLDEN_ITEMS, info->speech_tokens, info->speech});
+    there.z = vv_tensor_nhwc(z, VV_F32, VV_ON_CPU, GOLDEN_ITEMS * info->fresh, info->grid, info->grid, info->latent);
+    assert_int_equal(vv_denoiser_run(team, 0, &there), VV_KERNEL_OK);
+    assert_memory_equal(first, window->fresh, count * sizeof *first);
+    for (size_t i = 0; i < count; i++) {
+        const int channel = (int)i % info->latent, item = (int)(i / window->fresh_count);
+        const float reference = window->given.reference[item * frame + (int)i % frame];
+        const float want = (reference + first[i]) * info->spread[channel] + info->reference_mean[channel];
+        if (!(fabsf(z[i] - want) <= 1e-5f * (1 + fabsf(want))))
+            fail_msg("z[%zu] is %g, wanted %g", i, (double)z[i], (double)want);
+    }
+
+    there.z = vv_tensor_items(there.z, 0, 1); /* too few frames; a team of several */
+    window->fresh[0] = 7;
+    assert_int_equal(vv_denoiser_run(team, 0, &there), VV_KERNEL_SHAPE);
+    there.z = vv_tensor_nhwc(z, VV_F32, VV_ON_CPU, info->fresh, info->grid, info->grid, info->latent);
+    assert_int_equal(vv_denoiser_run(two, 0, &there), VV_KERNEL_SHAPE);
+    assert_true(window->fresh[0] == 7);
+    free(z);
+    free(first);
+    close_window(&window);
+    vv_denoiser_team_close(&two);
+    vv_denoiser_team_close(&team);
+    vv_denoiser_close(&denoiser);
+    vv_weights_close(&weights);
+}
+
 static void nothing_is_allocated_once_open(void **state) {
     (void)state;
     VvWeights *weights = open_weights(GOLDEN);
@@ -294,6 +341,8 @@ static void nothing_is_allocated_once_open(void **state) {
     vv_weights_close(&weights);
 }
 
+static char *const ref = (char[]){"ref"}, *const f32 = (char[]){"cpu-f32"};
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_wrong_weights),
@@ -302,6 +351,8 @@ int main(void) {
         cmocka_unit_test(teams_of_any_size_agree),
         cmocka_unit_test(noise_belongs_to_seed_and_window),
         cmocka_unit_test(every_input_counts),
+        {"what stays on the device is the same, ref", what_stays_on_the_device_is_the_same, NULL, NULL, ref},
+        {"what stays on the device is the same, f32", what_stays_on_the_device_is_the_same, NULL, NULL, f32},
         cmocka_unit_test(nothing_is_allocated_once_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -141,12 +141,13 @@ static void refuses_wrong_calls(void **state) {
     steps.row_count = -1;
     assert_int_equal(vv_speech_encode(rig.worker, &steps), VV_KERNEL_SHAPE);
     steps.row_count = rig.row_count;
-    const int shapes[][3] = {{1, 7, 22}, {1, 8, 21}, {2, 8, 22}};
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-        float tokens[2 * 8 * 22];
-        steps.tokens = vv_tensor(tokens, VV_F32, VV_ON_CPU, 3, shapes[i]);
-        assert_int_equal(vv_speech_encode(rig.worker, &steps), VV_KERNEL_SHAPE);
-    }
+    VvSpeechWorker *many = NULL;
+    assert_int_equal(vv_speech_worker_open_many(rig.encoder, 2, &many), VV_KERNEL_OK);
+    assert_int_equal(vv_speech_encode(many, &steps), VV_KERNEL_SHAPE);
+    vv_speech_worker_close(&many);
+    assert_int_equal(vv_speech_worker_open_many(rig.encoder, 0, &many), VV_KERNEL_SHAPE);
+    assert_int_equal(vv_speech_worker_open_many(rig.encoder, VV_SPEECH_ITEMS_MAX + 1, &many), VV_KERNEL_SHAPE);
+    assert_null(many);
     assert_true(hidden[0] == 7);
     free(hidden);
     close_rig(&rig);
@@ -238,28 +239,40 @@ static void outside_is_silence(void **state) {
     close_rig(&rig);
 }
 
-/* Tokens on the device are the host's hidden states, f32 or bf16, dense or a slice of something wider. */
-static void gives_tokens(void **state) {
-    (void)state;
-    Rig rig = open_rig(GOLDEN, vv_kernels_ref(), 8);
-    enum { COUNT = 6, WIDTH = 22, WIDE = 30 };
-    const int shape[] = {1, COUNT, WIDE};
-    float wide[COUNT * WIDE] = {0};
-    uint16_t narrow[COUNT * WIDE] = {0};
-    Heard heard = hear(&rig, 20, COUNT);
-    VvSpeechSteps steps = {.rows = rig.rows, .row_count = rig.row_count, .first = 20, .count = COUNT};
-    steps.tokens = vv_tensor_channels(vv_tensor(wide, VV_F32, VV_ON_CPU, 3, shape), 3, WIDTH);
-    assert_int_equal(vv_speech_encode(rig.worker, &steps), VV_KERNEL_OK);
-    steps.tokens = vv_tensor_channels(vv_tensor(narrow, VV_BF16, VV_ON_CPU, 3, shape), 3, WIDTH);
-    assert_int_equal(vv_speech_encode(rig.worker, &steps), VV_KERNEL_OK);
-    for (int s = 0; s < COUNT; s++)
-        for (int c = 0; c < WIDE; c++) {
-            const bool inside = c >= 3 && c < 3 + WIDTH;
-            const float want = inside ? heard.hidden[s * WIDTH + c - 3] : 0;
-            assert_true(wide[s * WIDE + c] == want);
-            assert_int_equal(narrow[s * WIDE + c], vv_bf16_from_f32(want));
+/* Voices that are encoded at once get what each gets alone, whatever is beside them: one that is no number, too. */
+static void many_get_what_each_gets_alone(void **state) {
+    const VvKernels *kernels = vv_kernels_named(*state);
+    if (!kernels)
+        skip();
+    enum { ITEMS = 5, STEPS = 7, DAMAGED = 2 };
+    Rig rig = open_rig(GOLDEN, kernels, STEPS);
+    const int firsts[ITEMS] = {3, 40, 17, -2, 30};
+    const int width = rig.info.width;
+    VvSpeechWorker *many = NULL;
+    assert_int_equal(vv_speech_worker_open_many(rig.encoder, ITEMS, &many), VV_KERNEL_OK);
+    for (int turn = 0; turn < 2; turn++) {
+        VvTensor tokens;
+        float *damaged = floats(rig.row_count, VV_MEL_BANDS);
+        for (int i = 0; turn && i < rig.row_count * VV_MEL_BANDS; i++)
+            damaged[i] = (float)NAN;
+        for (int i = 0; i < ITEMS; i++)
+            vv_speech_encode_put(many, i,
+                          &(VvSpeechSteps){.rows = turn && i == DAMAGED ? damaged : rig.rows,
+                                           .row_count = rig.row_count,
+                                           .first = firsts[i]});
+        assert_int_equal(vv_speech_encode_many(many, &tokens), VV_KERNEL_OK);
+        assert_true(vv_tensor_is(tokens, VV_F32, 3, (const int[]){ITEMS, STEPS, width}));
+        for (int i = 0; i < ITEMS; i++) {
+            Heard alone = hear(&rig, firsts[i], STEPS);
+            const float *got = (const float *)tokens.data + (ptrdiff_t)i * STEPS * width;
+            const double off = relative(got, alone.hidden, STEPS, width);
+            if (turn && i == DAMAGED ? !isnan(got[0]) : !(off <= (kernels->compute == VV_BF16 ? 5e-3 : 1e-6)))
+                fail_msg("%s: item %d is off by %g", kernels->name, i, off);
+            free_heard(&alone);
         }
-    free_heard(&heard);
+        free(damaged);
+    }
+    vv_speech_worker_close(&many);
     close_rig(&rig);
 }
 
@@ -364,7 +377,9 @@ int main(void) {
         {"cut anyhow gives the same, bf16", cut_anyhow_gives_the_same, NULL, NULL, bf16},
         cmocka_unit_test(hears_just_its_past_and_ahead),
         cmocka_unit_test(outside_is_silence),
-        cmocka_unit_test(gives_tokens),
+        {"many get what each gets alone, ref", many_get_what_each_gets_alone, NULL, NULL, ref},
+        {"many get what each gets alone, f32", many_get_what_each_gets_alone, NULL, NULL, f32},
+        {"many get what each gets alone, bf16", many_get_what_each_gets_alone, NULL, NULL, bf16},
         cmocka_unit_test(survives_no_numbers),
         cmocka_unit_test(workers_run_at_once),
         cmocka_unit_test(nothing_is_allocated_once_open),

@@ -92,7 +92,7 @@ static void has_words_for_what_it_finds(void **state) {
     open_told(VV_CUDA_FAILED, "13000", &cuda);
     expect(&cuda, VV_CUDA_FAILED, "the NVIDIA driver refuses: told to refuse");
     open_told(VV_CUDA_READY, "13000", &cuda);
-    expect(&cuda, VV_CUDA_READY, "Tesla of the test, 16.0 GiB, architecture 7.5, CUDA 13.0");
+    expect(&cuda, VV_CUDA_READY, "Tesla of the test, 16.0 GiB, architecture 7.5, CUDA 13.0, cuBLASLt 13.1, no cuDNN");
     assert_string_equal(cuda.kernels->name, "told");
 }
 

@@ -12,6 +12,7 @@ static void probe_told(VvCudaProbe *probe) {
                            .devices = 1,
                            .driver = driver ? atoi(driver) : 0,
                            .runtime = 13000,
+                           .cublas = 1301,
                            .major = 7,
                            .minor = 5,
                            .memory = (size_t)16 << 30,
