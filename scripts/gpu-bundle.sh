@@ -14,7 +14,8 @@ fi
 rm -rf "$folder"
 mkdir -p "$folder"/{bin,lib/visavis,share/visavis/weights,python,scripts,test/golden}
 
-cp "$build"/bundle/bin/* "$folder/bin/"
+cp "$build"/bundle/bin/* "$build"/test/cuda-emu/{ways,libraries}-cuda "$folder/bin/"
+strip "$folder"/bin/*-cuda
 cp "$build/libvisavis_cuda.so" "$folder/lib/visavis/"
 cp scripts/gpu.sh scripts/test-gpu.sh scripts/bench-gpu.sh "$folder/scripts/"
 cp -r test/golden/model "$folder/test/golden/"

@@ -5,10 +5,12 @@
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 if [ -x bin/checkkernels ]; then
     visavis=bin/visavis check=bin/checkkernels windows=bin/window_test bench=bin/bench logs=${LOGS:-logs}
+    ways=bin/ways-cuda libraries=bin/libraries-cuda
     engine=lib/visavis/libvisavis_cuda.so weights=share/visavis/weights compare=python/eval/gpu_compare.py
 else
     build=${BUILD:-build}
     visavis=$build/visavis check=$build/test/kernels/checkkernels windows=$build/test/gpu/window_test
+    ways=$build/test/cuda-emu/ways-cuda libraries=$build/test/cuda-emu/libraries-cuda
     bench=$build/test/gpu/bench logs=${LOGS:-$build/gpu-logs} engine=$build/libvisavis_cuda.so weights=weights
     compare=weights/eval/gpu_compare.py
 fi

@@ -317,7 +317,7 @@ export const MESSAGES = Object.freeze({
       { path: 'bytes', type: 'int', required: true, min: 0, max: 9007199254740991 },
     ],
   },
-  /** Stop now: within one window nothing of it is heard any more. */
+  /** Stop now: within one window nothing of it is heard any more. The next speech.begin may follow at once. */
   'speech.interrupt': {
     from: FROM.CLIENT,
     fields: [{ path: 'utterance', type: 'int', min: 1, max: 4294967295 }],

@@ -1,8 +1,8 @@
 /* Which way a plan takes: all that can are tried on numbers made up here, on the device itself, when the plan is made.
  * A way that gives other results than the first is passed over, so nothing depends on a library being right.
  *
- * VISAVIS_CUDA_WAY in the environment: the name of a way, or a part of it ("mma", "wgmma", "cublas"), leaves only those
- * besides the first; unset or empty, all are tried. */
+ * VISAVIS_CUDA_WAY in the environment: the name of a way, or a part of it ("128x64", "wgmma", "cublas"), leaves only
+ * those besides the first; "all" adds Hopper's to what is tried; unset or empty, all but Hopper's are. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -221,19 +221,28 @@ void remember(const Shape &shape, const Way *way) {
 
 /* ---- choosing ---------------------------------------------------------------------------------------------------- */
 
-/* All ways, the first one first. */
-int list_ways(const Way *(&ways)[WAYS_MAX]) {
+/* Whether a way is to be tried. Hopper's are only where they are asked for: no device has run them yet, and a kernel
+ * that waits for what never comes would keep the device for ever. */
+bool is_wanted(const Way *way, bool is_hoppers) {
     const char *only = getenv("VISAVIS_CUDA_WAY");
-    int all = 0, count = 0;
+    if (!only || !*only)
+        return !is_hoppers;
+    return strcmp(only, "all") == 0 || strstr(way->name, only);
+}
+
+/* The ways to try, the first one first. */
+int list_ways(const Way *(&ways)[WAYS_MAX]) {
+    const Way *const libraries[] = {&blas_way, &dnn_way};
+    int count = 0;
     for (int i = 0; i < tile_way_count; i++)
-        ways[all++] = &tile_ways[i];
+        if (i == 0 || is_wanted(&tile_ways[i], false))
+            ways[count++] = &tile_ways[i];
     for (int i = 0; i < hopper_way_count; i++)
-        ways[all++] = &hopper_ways[i];
-    ways[all++] = &blas_way;
-    ways[all++] = &dnn_way;
-    for (int i = 0; i < all; i++)
-        if (i == 0 || !only || strstr(ways[i]->name, only))
-            ways[count++] = ways[i];
+        if (is_wanted(&hopper_ways[i], true))
+            ways[count++] = &hopper_ways[i];
+    for (const Way *way : libraries)
+        if (is_wanted(way, false))
+            ways[count++] = way;
     return count;
 }
 

@@ -1,4 +1,4 @@
-# The CUDA backend: one shared object that the program opens at run time (docs/kernels.md). Everything in kernels/cuda
+# The CUDA backend: one shared object that the program opens at run time (docs/cuda.md). Everything in kernels/cuda
 # goes into it; without nvcc it is not built, and the sources are still checked by the emulator (test/cuda-emu).
 #
 #   CUDA=0            as if there were no nvcc

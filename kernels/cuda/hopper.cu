@@ -1,4 +1,4 @@
-/* Hopper's ways: the product of product.cuh by Hopper's own instructions. docs/kernels.md tells how it works.
+/* Hopper's ways: the product of product.cuh by Hopper's own instructions. docs/cuda.md tells how it works.
  *
  * A block's first warpgroup fetches, the others multiply, 64 rows each. STAGES stages go round between them, each with
  * two barriers: `full` ends a phase when the stage has been fetched, `empty` when it has been read. A stage holds 64

@@ -57,6 +57,7 @@ typedef struct VvDoor {
     uint32_t last;    /* the last utterance begun */
     uint32_t open;    /* the one that audio may come for; 0: none */
     uint8_t codec;    /* its VvCodec */
+    uint32_t shut;    /* the last one that an interrupt closed while it was open */
     uint32_t cleared; /* the last one whose late audio was refused in words */
 } VvDoor;
 

@@ -414,6 +414,13 @@ static void pass_door(VvSession *session, const VvMessage *message) {
         atomic_fetch_add_explicit(&session->waiting, 1, memory_order_relaxed);
     } else if (message->type == VV_MSG_SPEECH_END) {
         door->open = 0;
+    } else if (message->type == VV_MSG_SPEECH_INTERRUPT && door->open) {
+        /* The worker will clear it before it sees what comes next: whoever interrupts may begin anew at once. */
+        const int64_t which = message->body.SpeechInterrupt.utterance;
+        if (which == 0 || which == door->open) {
+            door->shut = door->open;
+            door->open = 0;
+        }
     }
 }
 
@@ -449,7 +456,8 @@ VvErr vv_seat_control(VvSeat *seat, const VvMessage *message) {
 static VvErr take_speech(VvSession *session, const VvFrameHeader *header, const uint8_t *payload) {
     VvDoor *door = &session->door;
     const uint32_t number = header->utterance;
-    if (number && number == atomic_load_explicit(&session->cleared_open, memory_order_acquire)) {
+    if (number &&
+        (number == door->shut || number == atomic_load_explicit(&session->cleared_open, memory_order_acquire))) {
         if (door->open == number)
             door->open = 0;
         const bool told = door->cleared == number;

@@ -65,7 +65,7 @@ ways_commands := $(foreach s,$(filter 1 2,$(EMU_SEEDS)),"VV_EMU_SEED=$(s) $(WAYS
                  $(call forced,linear,wgmma) $(call forced,conv,wgmma)
 
 emu_commands := "$(BUILD)/test/cuda-emu/faults" $(ways_commands) $(libraries_commands) \
-                $(foreach s,$(EMU_SEEDS),"VV_EMU_SEED=$(s) $(EMU_PROGRAM) --kernels=cuda-emu --seed=$(s)") \
+                $(foreach s,$(EMU_SEEDS),"VISAVIS_CUDA_WAY=all VV_EMU_SEED=$(s) $(EMU_PROGRAM) --kernels=cuda-emu --seed=$(s)") \
                 "test/cuda-emu/spills.sh $(if $(CUDA_LIBRARY),$(CUDA_OBJ:.o=.ptxas))"
 kernels_programs += $(EMU_PROGRAM) $(BUILD)/test/cuda-emu/faults $(ways_programs) $(libraries_programs) $(CUDA_LIBRARY)
 kernels_commands += $(emu_commands)

@@ -31,7 +31,8 @@ kernels_commands += "test/gpu/scripts_test.sh $(BUILD)"
 
 .PHONY: test-gpu bench-gpu
 GPU_BENCH    := $(BUILD)/test/gpu/bench
-GPU_PROGRAMS := $(BUILD)/test/kernels/checkkernels $(WINDOW_TEST) $(PROGRAM)
+GPU_WAYS     := $(addprefix $(BUILD)/test/cuda-emu/,ways-cuda libraries-cuda)
+GPU_PROGRAMS := $(BUILD)/test/kernels/checkkernels $(WINDOW_TEST) $(PROGRAM) $(if $(CUDA_LIBRARY),$(GPU_WAYS))
 
 $(GPU_BENCH): $(call objs,test/gpu/bench.c) $(foreach m,$(WINDOW_MODULES),$(call lib,$(m)))
 	$(CC) $(LDFLAGS) -o $@ $^ $(foreach m,$(WINDOW_MODULES),$(LIBS_$(m))) -lm
@@ -68,6 +69,6 @@ $(BUNDLE_PROGRAMS):
 
 ## make gpu-bundle  packs all that tests, measures and runs visavis on another machine's GPU (GPU_BUNDLE; WEIGHTS=0: no weights)
 .PHONY: gpu-bundle
-gpu-bundle: $(BUNDLE_PROGRAMS) $(CUDA_LIBRARY)
+gpu-bundle: $(BUNDLE_PROGRAMS) $(CUDA_LIBRARY) $(if $(CUDA_LIBRARY),$(GPU_WAYS))
 	@[ -n "$(CUDA_LIBRARY)" ] || { echo "no nvcc: there is no CUDA engine to pack"; exit 1; }
 	@BUILD=$(BUILD) WEIGHTS=$(WEIGHTS) scripts/gpu-bundle.sh $(GPU_BUNDLE)

@@ -260,6 +260,34 @@ static void interrupt_stops_it(void **state) {
     finish(hub, calls);
 }
 
+/* Without a word from the server in between: what comes behind an interrupt finds the utterance closed. */
+static void who_interrupts_may_begin_at_once(void **state) {
+    (void)state;
+    Call viewer = {0}, backend = {0}, *calls[] = {&viewer, &backend, NULL};
+    VvHub *hub = call_hub(4, 60);
+    assert_int_equal(call_join(&viewer, hub, VIEWER), VV_ERR_OK);
+    assert_int_equal(call_join(&backend, hub, BACKEND), VV_ERR_OK);
+    assert_int_equal(call_send(&backend, BEGIN(1, 16000)), VV_ERR_OK);
+    assert_int_equal(call_send(&backend, "{\"type\":\"speech.interrupt\",\"utterance\":1}"), VV_ERR_OK);
+    assert_int_equal(call_send(&backend, BEGIN(2, 16000)), VV_ERR_OK);
+    assert_int_equal(call_tone(&backend, 1, 16000, 0.02), VV_ERR_UTTERANCE_CLEARED);
+    assert_int_equal(call_tone(&backend, 1, 16000, 0.02), VV_ERR_OK);
+    assert_int_equal(call_send(&backend, "{\"type\":\"speech.interrupt\",\"utterance\":1}"),
+                     VV_ERR_OK); /* not this one */
+    assert_int_equal(call_send(&backend, BEGIN(3, 16000)), VV_ERR_UTTERANCE_OPEN);
+    assert_int_equal(call_tone(&backend, 2, 16000, 0.4), VV_ERR_OK);
+    wait_messages(calls, &viewer, VV_MSG_PLAYBACK_FINISHED, 2);
+    const VvPlaybackFinished *one = &call_message(&viewer, VV_MSG_PLAYBACK_FINISHED, 0)->message.body.PlaybackFinished;
+    const VvPlaybackFinished *two = &call_message(&viewer, VV_MSG_PLAYBACK_FINISHED, 1)->message.body.PlaybackFinished;
+    assert_true(one->utterance == 1 && one->interrupted);
+    assert_true(two->utterance == 2 && !two->interrupted);
+    assert_int_equal(call_frames(&viewer, VV_KIND_AVATAR_VIDEO, 2), 10);
+    assert_int_equal(call_send(&backend, BEGIN(3, 16000)), VV_ERR_OK);
+    assert_int_equal(call_send(&backend, "{\"type\":\"speech.interrupt\"}"), VV_ERR_OK);
+    assert_int_equal(call_send(&backend, BEGIN(4, 16000)), VV_ERR_OK);
+    finish(hub, calls);
+}
+
 /* Speech that comes in pieces: the picture goes on, nothing is lost, one start and one end. */
 static void starves_alive(void **state) {
     (void)state;
@@ -683,6 +711,7 @@ int main(void) {
         cmocka_unit_test(says_what_it_gets),
         cmocka_unit_test(mouth_follows_sound),
         cmocka_unit_test(interrupt_stops_it),
+        cmocka_unit_test(who_interrupts_may_begin_at_once),
         cmocka_unit_test(starves_alive),
         cmocka_unit_test(credit_carries_it_all),
         cmocka_unit_test(rules_of_order),
