@@ -54,6 +54,7 @@ __global__ void __launch_bounds__(32 * ROWS_OF_BLOCK) norm_kernel(const Norm<Y, 
     const int first = static_cast<int>(lane_id()) * 4, n = row / norm.tokens;
     const float *h = norm.h.row(row);
     float numbers[4], squares = 0;
+#pragma unroll 2 /* the model's rows in one go; further, ptxas spills for one architecture */
     for (int c = first; c < norm.columns; c += 4 * 32) {
         load_four<TOGETHER>(numbers, h + c, norm.columns - c);
         if (norm.y)
@@ -63,6 +64,7 @@ __global__ void __launch_bounds__(32 * ROWS_OF_BLOCK) norm_kernel(const Norm<Y, 
             squares += numbers[i] * numbers[i];
     }
     const float factor = rsqrtf(warp_sum(squares) / static_cast<float>(norm.columns) + VV_NORM_EPSILON);
+#pragma unroll 2
     for (int c = first; c < norm.columns; c += 4 * 32) {
         const int there = norm.columns - c;
         float scale[4] = {}, shift[4] = {};

@@ -10,7 +10,7 @@ import tempfile
 import numpy as np
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), *[os.pardir] * 3)
-sys.path += [os.path.join(ROOT, "weights", "eval"), os.path.join(ROOT, "weights", "train")]
+sys.path += [os.path.join(ROOT, *folder) for folder in (("weights", "eval"), ("weights", "train"), ("test", "unit"))]
 import avatar_measures as measures  # noqa: E402
 import avatar_report  # noqa: E402
 import clips  # noqa: E402
@@ -18,6 +18,7 @@ import encoder_reading  # noqa: E402
 import motion  # noqa: E402
 import product  # noqa: E402
 import sounds  # noqa: E402
+import tap  # noqa: E402
 from dataset import read_wav  # noqa: E402
 from voices import GAP, MOUTH  # noqa: E402
 
@@ -511,24 +512,5 @@ def the_report_says_what_is_met():
     assert not any("None" in row or "nan" in row for row in text.splitlines()), text
 
 
-HELPERS = (near, wave, a_face, a_clip, a_dataset, a_recording, planes, talking)
-TESTS = [value for value in list(globals().values())
-         if callable(value) and getattr(value, "__module__", "") == __name__ and value not in HELPERS + (Seen,)]
-
-
-def main():
-    print(f"1..{len(TESTS)}")
-    failed = 0
-    for number, test in enumerate(TESTS, 1):
-        name = test.__name__.replace("_", " ")
-        try:
-            test()
-            print(f"ok {number} - {name}")
-        except AssertionError as problem:
-            failed += 1
-            print(f"# {problem}\nnot ok {number} - {name}")
-    sys.exit(failed > 0)
-
-
 if __name__ == "__main__":
-    main()
+    tap.run(globals(), (near, wave, a_face, a_clip, a_dataset, a_recording, planes, talking, Seen))

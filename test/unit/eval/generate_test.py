@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), *[os.pardir] * 3)
-sys.path += [os.path.join(ROOT, "weights", "eval"), os.path.join(ROOT, "weights", "train")]
+sys.path += [os.path.join(ROOT, *folder) for folder in (("weights", "eval"), ("weights", "train"), ("test", "unit"))]
 import clips  # noqa: E402
 import codec_weights  # noqa: E402
 import encoder_reading  # noqa: E402
@@ -18,6 +18,7 @@ import generate  # noqa: E402
 import motion  # noqa: E402
 import probe as probing  # noqa: E402
 import reading  # noqa: E402
+import tap  # noqa: E402
 from codec import CodecConfig  # noqa: E402
 from denoiser import Denoiser, DenoiserConfig  # noqa: E402
 from export_codec import pictures, random_codec  # noqa: E402
@@ -190,25 +191,6 @@ def a_face_is_shown_frame_by_frame():
     assert np.abs(one[0].astype(int) - parts[0][5]).mean() < 1 and (parts[0][5] != parts[0][6]).any()
 
 
-HELPERS = (near, alike, a_model, portraits, a_clip)
-TESTS = [value for value in list(globals().values())
-         if callable(value) and getattr(value, "__module__", "") == __name__ and value not in HELPERS]
-
-
-def main():
-    torch.set_num_threads(1)
-    print(f"1..{len(TESTS)}")
-    failed = 0
-    for number, test in enumerate(TESTS, 1):
-        name = test.__name__.replace("_", " ")
-        try:
-            test()
-            print(f"ok {number} - {name}")
-        except AssertionError as problem:
-            failed += 1
-            print(f"# {problem}\nnot ok {number} - {name}")
-    sys.exit(failed > 0)
-
-
 if __name__ == "__main__":
-    main()
+    torch.set_num_threads(1)
+    tap.run(globals(), (near, alike, a_model, portraits, a_clip))

@@ -11,10 +11,11 @@ from contextlib import redirect_stderr, redirect_stdout
 import torch
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), *[os.pardir] * 3)
-sys.path.append(os.path.join(ROOT, "weights", "eval"))
+sys.path += [os.path.join(ROOT, *folder) for folder in (("weights", "eval"), ("test", "unit"))]
 import gpu_compare  # noqa: E402
 import gpu_pieces  # noqa: E402
 import gpu_window  # noqa: E402
+import tap  # noqa: E402
 
 MODEL = os.path.join(ROOT, "test", "golden", "model")
 PROGRAM = os.path.join(ROOT, "weights", "eval", "gpu_compare.py")
@@ -108,26 +109,7 @@ def without_a_device_it_says_so():
     assert done.returncode == 77 and "no CUDA device" in done.stderr and not done.stdout
 
 
-HELPERS = (program, measured, redirect_stdout, redirect_stderr)
-TESTS = [value for value in list(globals().values())
-         if callable(value) and getattr(value, "__module__", "") == __name__ and value not in HELPERS]
-
-
-def main():
-    torch.set_num_threads(1)
-    print(f"1..{len(TESTS)}")
-    failed = 0
-    for number, test in enumerate(TESTS, 1):
-        name = test.__name__.replace("_", " ")
-        try:
-            with torch.no_grad():
-                test()
-            print(f"ok {number} - {name}")
-        except AssertionError as problem:
-            failed += 1
-            print(f"# {problem}\nnot ok {number} - {name}")
-    sys.exit(failed > 0)
-
-
 if __name__ == "__main__":
-    main()
+    torch.set_num_threads(1)
+    torch.set_grad_enabled(False)
+    tap.run(globals(), (program, measured, redirect_stdout, redirect_stderr))

@@ -8,10 +8,11 @@ import xml.etree.ElementTree
 import numpy as np
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), *[os.pardir] * 3)
-sys.path += [os.path.join(ROOT, "weights", "eval"), os.path.join(ROOT, "weights", "train")]
+sys.path += [os.path.join(ROOT, *folder) for folder in (("weights", "eval"), ("weights", "train"), ("test", "unit"))]
 import metrics  # noqa: E402
 import model_card  # noqa: E402
 import plot  # noqa: E402
+import tap  # noqa: E402
 
 
 def flat(value, n=24):
@@ -152,23 +153,5 @@ def a_plot_shows_its_points_where_they_belong():
     assert [plot.label(t) for t in plot.ticks(0, 1)] == ["0", "0.2", "0.4", "0.6", "0.8", "1"]
 
 
-TESTS = [value for value in list(globals().values())
-         if callable(value) and getattr(value, "__module__", "") == __name__ and value not in (flat, noise, near)]
-
-
-def main():
-    print(f"1..{len(TESTS)}")
-    failed = 0
-    for number, test in enumerate(TESTS, 1):
-        name = test.__name__.replace("_", " ")
-        try:
-            test()
-            print(f"ok {number} - {name}")
-        except AssertionError as problem:
-            failed += 1
-            print(f"# {problem}\nnot ok {number} - {name}")
-    sys.exit(failed > 0)
-
-
 if __name__ == "__main__":
-    main()
+    tap.run(globals(), (flat, noise, near))

@@ -8,10 +8,11 @@ import tempfile
 import numpy as np
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), *[os.pardir] * 3)
-sys.path.insert(0, os.path.join(ROOT, "weights", "train"))
+sys.path += [os.path.join(ROOT, *folder) for folder in (("weights", "train"), ("test", "unit"))]
 import aligned  # noqa: E402
 import alignment  # noqa: E402
 import performer  # noqa: E402
+import tap  # noqa: E402
 from voices import GAP, MOUTH  # noqa: E402
 from warp import ALONE, BOTH, FIRST, PAUSE, SECOND, carry_over, warp  # noqa: E402
 
@@ -271,24 +272,6 @@ def the_program_answers():
 
 
 PROGRAM = sys.argv[1] if len(sys.argv) > 1 and os.path.exists(sys.argv[1]) else None
-TESTS = [value for value in list(globals().values())
-         if callable(value) and getattr(value, "__module__", "") == __name__
-         and value not in (Made, raises, features, slow_warp, pieces)]
-
-
-def main():
-    print(f"1..{len(TESTS)}")
-    failed = 0
-    for number, test in enumerate(TESTS, 1):
-        name = test.__name__.replace("_", " ")
-        try:
-            skipped = test()
-            print(f"ok {number} - {name}" + (f" # skip {skipped}" if skipped else ""))
-        except AssertionError as problem:
-            failed += 1
-            print(f"# {problem}\nnot ok {number} - {name}")
-    sys.exit(failed > 0)
-
 
 if __name__ == "__main__":
-    main()
+    tap.run(globals(), (Made, raises, features, slow_warp, pieces))
