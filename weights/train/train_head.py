@@ -15,6 +15,7 @@ from run import Run, threads
 from voices import mel_of
 
 CROP = 250  # frames
+RARE = 0.5  # %, of either side: poses beyond are never sampled. Left to itself the head wanders there in minutes, and stays
 
 
 def tracks(folders, split):
@@ -116,8 +117,10 @@ def main():
     net.mean.copy_(told.mean(0))
     net.spread.copy_(told.std(0))
     scaled = (told - net.mean) / net.spread
-    net.low.copy_(scaled.min(0)[0])
-    net.high.copy_(scaled.max(0)[0])
+    low, high = np.percentile(scaled.numpy(), [RARE, 100 - RARE], axis=0)
+    net.low.copy_(torch.from_numpy(low))
+    net.high.copy_(torch.from_numpy(high))
+    net.low[-1], net.high[-1] = scaled[:, -1].min(), scaled[:, -1].max()  # eyes do shut
     seen, mask = masks(options.mask, "train", net.config.grid, 3)
     seen = ((seen - net.mean) / net.spread)[:, :POSE]
     with torch.no_grad():
