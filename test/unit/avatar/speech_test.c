@@ -257,9 +257,9 @@ static void many_get_what_each_gets_alone(void **state) {
             damaged[i] = (float)NAN;
         for (int i = 0; i < ITEMS; i++)
             vv_speech_encode_put(many, i,
-                          &(VvSpeechSteps){.rows = turn && i == DAMAGED ? damaged : rig.rows,
-                                           .row_count = rig.row_count,
-                                           .first = firsts[i]});
+                                 &(VvSpeechSteps){.rows = turn && i == DAMAGED ? damaged : rig.rows,
+                                                  .row_count = rig.row_count,
+                                                  .first = firsts[i]});
         assert_int_equal(vv_speech_encode_many(many, &tokens), VV_KERNEL_OK);
         assert_true(vv_tensor_is(tokens, VV_F32, 3, (const int[]){ITEMS, STEPS, width}));
         for (int i = 0; i < ITEMS; i++) {
