@@ -16,6 +16,10 @@ typedef struct Sight {
     VvTensor prior; /* [heads, keys of the first set], or no tensor */
 } Sight;
 
+static int count_of(const Keys *keys) {
+    return keys->k.data ? keys->count : 0;
+}
+
 /* q[n,i] . key / sqrt(size), of one head, and its prior. */
 static double logit(const Sight *sight, int set, int j, VvTensor q, int n, int i, int head, int size) {
     const Keys *keys = &sight->set[set];
@@ -31,13 +35,13 @@ static double logit(const Sight *sight, int set, int j, VvTensor q, int n, int i
 static void attend(const Sight *sight, VvTensor q, int n, int i, int head, int size, double out[]) {
     double most = -INFINITY, total = 0;
     for (int set = 0; set < 2; set++)
-        for (int j = 0; j < sight->set[set].count; j++)
+        for (int j = 0; j < count_of(&sight->set[set]); j++)
             most = fmax(most, logit(sight, set, j, q, n, i, head, size));
     for (int c = 0; c < size; c++)
         out[c] = 0;
     for (int set = 0; set < 2; set++) {
         const Keys *keys = &sight->set[set];
-        for (int j = 0; j < keys->count; j++) {
+        for (int j = 0; j < count_of(keys); j++) {
             const double weight = exp(logit(sight, set, j, q, n, i, head, size) - most);
             total += weight;
             for (int c = 0; c < size; c++)
@@ -96,7 +100,7 @@ static void decouple(const VvDecoupled *a, int n, int i) {
         .set = {{a->context_k, a->context_v, n, 0, a->shared},
                 {a->context_k, a->context_v, n, a->shared + frame * a->context_step, a->context_span}}};
     for (int head = 0; head < a->heads; head++) {
-        double by_lip[VV_HEAD_MAX], by_context[VV_HEAD_MAX];
+        double by_lip[VV_HEAD_MAX] = {0}, by_context[VV_HEAD_MAX] = {0};
         if (mask != 0)
             attend(&lip, q, n, i, head, size, by_lip);
         if (mask != 1)

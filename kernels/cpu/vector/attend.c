@@ -39,13 +39,14 @@ VV_ALWAYS_INLINE Lanes multiply_add(Number left, const Number *right, Lanes sum)
 VV_ALWAYS_INLINE void tile(int vectors, const Number *left, ptrdiff_t left_pitch, const Number *right, ptrdiff_t next,
                            int depth, float *out, ptrdiff_t out_pitch) {
     Lanes sum[TILE_ROWS][TILE_LANES] = {0};
-    for (int i = 0; i < depth; i++)
+    for (int i = 0; i < depth; i++) {
 #pragma GCC unroll 6
         for (int row = 0; row < TILE_ROWS; row++)
 #pragma GCC unroll 4
             for (int v = 0; v < vectors; v++)
                 sum[row][v] =
                     multiply_add(left[row * left_pitch + i], right + v * next + (ptrdiff_t)i * PANEL, sum[row][v]);
+    }
 #pragma GCC unroll 6
     for (int row = 0; row < TILE_ROWS; row++)
 #pragma GCC unroll 4
