@@ -198,6 +198,17 @@ static bool forget(VvTalk *talk, uint32_t utterance, uint64_t *turn) {
     return false;
 }
 
+/* Tells the server, which may have lost it with the connection, that nothing more comes for what was sent last. */
+static void end_again(VvTalk *talk) {
+    VvMessage message;
+    vv_message_init(&message, VV_MSG_SPEECH_END);
+    for (size_t i = 0; i < talk->begun_count; i++)
+        if (talk->begun[i].utterance > message.body.SpeechEnd.utterance)
+            message.body.SpeechEnd.utterance = talk->begun[i].utterance;
+    if (message.body.SpeechEnd.utterance)
+        talk->config.port.message(talk->config.port.ctx, &message);
+}
+
 static void joined(VvTalk *talk, const VvSessionReady *ready) {
     uint64_t turn;
     uint32_t open = talk->sender.utterance;
@@ -216,6 +227,8 @@ static void joined(VvTalk *talk, const VvSessionReady *ready) {
             VV_MARK(&message.body.SpeechInterrupt, SpeechInterrupt, utterance);
             talk->config.port.message(talk->config.port.ctx, &message);
         }
+    } else if (ready->resumed) {
+        end_again(talk);
     }
     if (!ready->resumed) {
         talk->counts.lost += talk->begun_count;
@@ -254,7 +267,8 @@ static void refused(VvTalk *talk, const char *ref, const VvError *error) {
     } else if (error->code == VV_ERR_TOO_MANY_UTTERANCES) {
         talk->held = true;
     } else {
-        vv_log(VV_LOG_WARNING, "assistant", "the server refused a sentence: %s", error->message);
+        vv_log(VV_LOG_WARNING, "assistant", "the server refused a sentence: %s (%s)", error->message,
+               vv_err_name(error->code));
         talk->counts.lost++;
         drop_current(talk);
     }

@@ -215,6 +215,27 @@ static void begins_again_after_a_lost_connection(void **state) {
     assert_int_equal(vv_talk_counts(talk).lost, 1);
 }
 
+/* All was sent, but whether it came nobody knows: the end of what was begun last is told again, of what is over not. */
+static void ends_again_after_a_lost_connection(void **state) {
+    (void)state;
+    ready(false);
+    typed("One. Two.");
+    pumped();
+    credit(1);
+    pumped();
+    credit(2);
+    assert_string_equal(pumped(), "end 2; ");
+    finished(1, false);
+    vv_talk_lost(talk);
+    ready(true);
+    assert_string_equal(pumped(), "end 2; ");
+    finished(2, false);
+    vv_talk_lost(talk);
+    ready(true);
+    assert_string_equal(pumped(), "");
+    assert_int_equal(vv_talk_counts(talk).said, 2);
+}
+
 static void finds_a_free_number(void **state) {
     (void)state;
     ready(false);
@@ -274,6 +295,7 @@ int main(void) {
         TEST(barge_in_drops_only_with_auto_interrupt),
         TEST(refuses_beyond_its_queue),
         TEST(begins_again_after_a_lost_connection),
+        TEST(ends_again_after_a_lost_connection),
         TEST(finds_a_free_number),
         TEST(waits_for_a_free_place),
         TEST(reads_only_what_it_can),
