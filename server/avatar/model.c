@@ -115,6 +115,24 @@ static VvKernelStatus open_workers(VvModel *model) {
     return status;
 }
 
+/* Each worker hears and draws once: in a step it may be another's turn again and again, and what libraries make for a
+ * thread that is new to them would be made in some later step. Latents are dealt out, so steps alone reach everybody.
+ */
+static void first_touch(void *ctx, int index) {
+    VvModel *model = ctx;
+    VvModelWorker *worker = &model->worker[index];
+    const int32_t character = 0;
+    float *z = numbers(1, model->sizes.z_count);
+    uint8_t *i420 = malloc(model->frame_bytes);
+    const VvSpeechSteps steps = {.rows = worker->rows, .row_count = VV_SPEECH_ROWS, .count = 1};
+    const VvCodecFrames frames = {.count = 1, .z = z, .characters = &character, .i420 = i420};
+    worker->status = z && i420 ? vv_speech_encode(worker->speech, &steps) : VV_KERNEL_MEMORY;
+    if (worker->status == VV_KERNEL_OK)
+        worker->status = vv_codec_decode(worker->codec, &frames);
+    free(z);
+    free(i420);
+}
+
 /* Runs windows of one item and of as many as there are workers, so that what libraries make when they first see a
  * buffer is made. */
 static int warm_up(VvModel *model) {
@@ -122,6 +140,8 @@ static int warm_up(VvModel *model) {
     VvAvatarItem item[VV_POOL_WORKERS_MAX] = {0}, *items[VV_POOL_WORKERS_MAX] = {0};
     float *speech = numbers(VV_SPEECH_ROWS, VV_MEL_BANDS);
     int status = speech ? 0 : -ENOMEM;
+    if (!model->on_device)
+        vv_pool_run(model->pool, first_touch, model); /* a step would fail as this does */
     for (int i = 0; i < count; i++) {
         item[i].state = create(&model->avatar, 0);
         item[i].speech = speech;
