@@ -43,6 +43,28 @@ class Crops:
         return torch.from_numpy(np.stack(mel)), torch.from_numpy(np.stack(mouth)), torch.from_numpy(np.stack(phone))
 
 
+def as_heard(mel, mouth, phone):
+    """Log-mel as it may be heard; some crops lose their speaker, in labels too, which change in place."""
+    silent = torch.rand(len(mel)) < SILENT_SHARE
+    others = mel[torch.randperm(len(mel))]
+    mel[silent], mouth[silent], phone[silent] = SILENCE, 0.0, 0
+    return augment(mel, others)
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", nargs="+")
+    parser.add_argument("run")
+    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--batch", type=int, default=24)
+    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--real", nargs="*", default=[], help="aligned recordings (align.py)")
+    parser.add_argument("--begin", help="a checkpoint of another run to begin with")
+    parser.add_argument("--threads", type=int, default=2)
+    return parser.parse_args()
+
+
 @torch.no_grad()
 def evaluate(net, voices, scale, limit=40):
     """Correlation of the opening, of all of the mouth, and the share of phones that are right, over whole sides."""
@@ -63,18 +85,7 @@ def evaluate(net, voices, scale, limit=40):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("dataset", nargs="+")
-    parser.add_argument("run")
-    parser.add_argument("--minutes", type=float, default=20)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--batch", type=int, default=24)
-    parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--real", nargs="*", default=[], help="aligned recordings (align.py)")
-    parser.add_argument("--begin", help="a checkpoint of another run to begin with")
-    parser.add_argument("--threads", type=int, default=2)
-    options = parser.parse_args()
-
+    options = arguments()
     threads(options.threads)
     torch.manual_seed(options.seed)
     train = Voices(options.dataset, "train")
@@ -102,10 +113,7 @@ def main():
         mel, mouth, phone = crops.take(chance, options.batch - few)
         if few:
             mel, mouth, phone = (torch.cat(pair) for pair in zip((mel, mouth, phone), real_crops.take(chance, few)))
-        silent = torch.rand(len(mel)) < SILENT_SHARE
-        others = mel[torch.randperm(len(mel))]
-        mel[silent], mouth[silent], phone[silent] = SILENCE, 0.0, 0
-        heard_as = augment(mel, others)
+        heard_as = as_heard(mel, mouth, phone)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             got, heard = net.heads(net(heard_as))
         got, heard = got[:, EDGE:], heard[:, EDGE:]
